@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The contract between bpf/ and userspace/: map keys and values, events,
+ * enums and limits. Types only, no implicit padding, sizes asserted; both
+ * sides include it. Times are CLOCK_MONOTONIC nanoseconds.
+ */
+#ifndef FAULTLINE_H
+#define FAULTLINE_H
+
+#ifdef __bpf__
+#include "vmlinux.h"
+#else
+#include <linux/types.h>
+#endif
+
+#define FL_COMM_LEN	16
+#define FL_STACK_DEPTH	48	/* deepest fault path seen is below 40 frames */
+#define FL_NR_SHARDS	8	/* CPUs that may add to one process at a time */
+
+/*
+ * Histogram of nanoseconds: FL_HIST_SUB linear slots an octave from
+ * 2^FL_HIST_MIN_LOG2 on. A slot is at most 25 % wide, its middle at most
+ * 12.5 % wrong. Slot 0 takes all below, the last one all above (68 s).
+ */
+#define FL_HIST_MIN_LOG2	9
+#define FL_HIST_SUB_LOG2	2
+#define FL_HIST_SUB		(1 << FL_HIST_SUB_LOG2)
+#define FL_HIST_OCTAVES		27
+#define FL_HIST_SLOTS		(FL_HIST_OCTAVES * FL_HIST_SUB + 2)	/* 110 */
+
+enum fl_mode { FL_READ, FL_WRITE, FL_NR_MODES };
+
+/* Which lock: mm->mmap_lock, or the rwsem of a single VMA (6.4 to 6.14). */
+enum fl_class { FL_MMAP_LOCK, FL_VMA_LOCK, FL_NR_CLASSES };
+
+/* Who waits: a thread of the process, another process, a kernel thread. */
+enum fl_relation { FL_OWN, FL_REMOTE, FL_KTHREAD, FL_NR_RELATIONS };
+
+/*
+ * How the wait was seen: queued waits come from contention_begin; spun ones
+ * (a writer that won by optimistic spinning, a reader that stole the lock)
+ * only from exact mode.
+ */
+enum fl_kind { FL_QUEUED, FL_SPUN, FL_NR_KINDS };
+
+/*
+ * How sure the holder is, weakest first. NONE: not known. HINT: the owner
+ * word named a reader, which may have left. RELEASE: the task that released
+ * the lock and woke the waiter. EXACT: a writer, read while it held the lock.
+ */
+enum fl_confidence {
+	FL_CONF_NONE, FL_CONF_HINT, FL_CONF_RELEASE, FL_CONF_EXACT,
+	FL_NR_CONFIDENCES
+};
+
+/* fl_task_ref.nr where the task is not inside a system call */
+#define FL_NR_FAULT	(-1)	/* exception: a page fault */
+#define FL_NR_KTHREAD	(-2)	/* kernel thread: the comm tells which */
+#define FL_NR_UNKNOWN	(-3)
+
+/* fl_task_ref.flags */
+#define FL_T_KTHREAD	(1 << 0)
+#define FL_T_EXITING	(1 << 1)
+#define FL_T_COMPAT	(1 << 2)	/* nr is of the 32-bit table */
+#define FL_T_SAME_MM	(1 << 3)	/* its mm is the one that is locked */
+#define FL_T_WAITER	(1 << 4)	/* it was itself queued for the lock */
+
+/* What is lost or left out, one counter each; all of them monotonic. */
+enum fl_counter {
+	/* waits that are in no per-process total */
+	FL_LOST_WAITERS_FULL,	/* begin: no room for the waiting thread */
+	FL_LOST_STATS_FULL,	/* end: no room for its process */
+	FL_LOST_RACE,		/* the thread's record was reused under it */
+	/* waits that are in the totals, but with a detail missing */
+	FL_LOST_BLAME_FULL,	/* holder not recorded */
+	FL_LOST_STACKS_FULL,	/* stack total not recorded */
+	FL_LOST_KSTACK,		/* kernel stack not captured */
+	FL_LOST_USTACK,		/* user stack not captured */
+	FL_LOST_EVENTS_FULL,	/* ring buffer full: single wait not reported */
+	FL_LOST_RELEASES_FULL,	/* releasing task not recorded */
+	FL_LOST_SLOW_FULL,	/* exact mode: slow path entry not recorded */
+	/* not losses: what was seen and left out on purpose */
+	FL_SEEN_BELOW_MIN,	/* waits shorter than min_wait_ns */
+	FL_SEEN_FILTERED,	/* waits for a process that is not watched */
+	FL_SEEN_OTHER_RWSEM,	/* waits for rwsems that are no mmap_lock */
+	FL_NR_COUNTERS
+};
+#define FL_NR_WAIT_LOSSES	(FL_LOST_RACE + 1)
+#define FL_NR_LOSSES		(FL_LOST_SLOW_FULL + 1)
+
+/* Run-time settings: the one element of map `config`, written by userspace. */
+struct fl_config {
+	__u64 min_wait_ns;	/* shorter waits are only counted */
+	__u64 event_min_ns;	/* from here on: one event a wait */
+	__u64 stack_min_ns;	/* from here on: the waiter's kernel stack */
+	__u64 hot_min_ns;	/* both of these, for processes in map `hot` */
+	__u32 watch_only;	/* count only processes in map `watched` */
+	__u32 user_stacks;	/* also the waiter's user stack */
+	__u32 holders;		/* look at the holder */
+	__u32 nr_shards;	/* 1..FL_NR_SHARDS */
+};
+_Static_assert(sizeof(struct fl_config) == 48, "fl_config");
+
+/* A task as it was when it was looked at. */
+struct fl_task_ref {
+	__u32 tid;		/* 0: not known */
+	__u32 tgid;
+	__s32 nr;		/* system call, or FL_NR_* */
+	__u32 flags;		/* FL_T_* */
+	__u64 args[3];		/* of the system call */
+};
+_Static_assert(sizeof(struct fl_task_ref) == 40, "fl_task_ref");
+
+/*
+ * Map `waiters`, key: __u32 tid. Written by the waiting thread alone; kept
+ * between its waits, swept by userspace when the thread is gone.
+ */
+struct fl_waiter {
+	__u64 begin_ns;		/* 0: not waiting */
+	__u64 last_begin_ns;	/* of the last wait; exact mode compares it */
+	__u64 lock;		/* address of the rwsem */
+	__u64 start_ns;		/* start time (boot clock) of the locked process */
+	__u64 count;		/* rwsem count word at the beginning */
+	__u64 owner;		/* rwsem owner word at the beginning */
+	struct fl_task_ref self;
+	struct fl_task_ref holder;
+	__u32 tgid;		/* of the process whose lock it is; 0: not known */
+	__u8 mode;
+	__u8 cls;
+	__u8 rel;
+	__u8 conf;
+};
+_Static_assert(sizeof(struct fl_waiter) == 136, "fl_waiter");
+
+/* Map `stats`: every counted wait, by locked process. */
+struct fl_stat_key {
+	__u64 start_ns;
+	__u32 tgid;
+	__u8 mode;
+	__u8 cls;
+	__u8 rel;
+	__u8 kind;
+	__u32 shard;		/* userspace adds the shards up */
+	__u32 pad;
+};
+_Static_assert(sizeof(struct fl_stat_key) == 24, "fl_stat_key");
+
+struct fl_stat {
+	__u64 count;
+	__u64 total_ns;
+	__u64 max_ns;
+	__u64 last_ns;		/* when the last of them ended */
+	__u64 cgroup_id;	/* cgroup v2 id of the locked process */
+	char comm[FL_COMM_LEN];	/* of the locked process; any bytes */
+	__u32 slots[FL_HIST_SLOTS];
+};
+_Static_assert(sizeof(struct fl_stat) == 496, "fl_stat");
+
+/* Map `blame`: waits by who held the lock when they began. */
+struct fl_blame_key {
+	__u64 start_ns;
+	__u32 tgid;		/* locked process */
+	__u32 holder_tid;
+	__u32 holder_tgid;
+	__s32 holder_nr;
+	__u32 holder_flags;
+	__s32 waiter_nr;
+	__u8 mode;
+	__u8 cls;
+	__u8 rel;
+	__u8 conf;
+	__u32 pad;
+};
+_Static_assert(sizeof(struct fl_blame_key) == 40, "fl_blame_key");
+
+struct fl_blame {
+	__u64 count;
+	__u64 total_ns;
+	__u64 max_ns;
+	__u64 last_ns;
+	__u64 args[3];		/* of the holder's system call, longest wait */
+	char holder_comm[FL_COMM_LEN];
+};
+_Static_assert(sizeof(struct fl_blame) == 72, "fl_blame");
+
+/* Map `stack_totals`: waits of at least stack_min_ns by the waiter's stacks. */
+struct fl_stack_key {
+	__u64 start_ns;
+	__u32 tgid;		/* locked process */
+	__u32 waiter_tgid;	/* whose user stack it is */
+	__s32 kstack;		/* ids in `kstacks`, `ustacks`; negative: none */
+	__s32 ustack;
+	__u8 mode;
+	__u8 cls;
+	__u8 rel;
+	__u8 pad[5];
+};
+_Static_assert(sizeof(struct fl_stack_key) == 32, "fl_stack_key");
+
+struct fl_stack_total {
+	__u64 count;
+	__u64 total_ns;
+	__u64 max_ns;
+	__u64 last_ns;
+	char waiter_comm[FL_COMM_LEN];
+};
+_Static_assert(sizeof(struct fl_stack_total) == 48, "fl_stack_total");
+
+/* Map `releases`, key: __u64 lock. Who released a contended lock last. */
+struct fl_release {
+	__u64 ts_ns;
+	struct fl_task_ref task;
+};
+_Static_assert(sizeof(struct fl_release) == 48, "fl_release");
+
+/* Ring buffer `events`: a single finished wait. */
+struct fl_event {
+	struct fl_waiter wait;	/* holder and conf as finally known */
+	__u64 end_ns;
+	__u64 cgroup_id;	/* of the locked process */
+	__s32 ret;		/* 0: got the lock; negative errno: gave up */
+	__s32 kstack;
+	__s32 ustack;
+	__u32 pad;
+	char waiter_comm[FL_COMM_LEN];
+	char holder_comm[FL_COMM_LEN];
+	char comm[FL_COMM_LEN];	/* of the locked process */
+};
+_Static_assert(sizeof(struct fl_event) == 216, "fl_event");
+
+/* Output of the task iterator of holder.bpf.c: a task's kernel stack now. */
+struct fl_task_stack {
+	struct fl_task_ref task;
+	__u32 depth;		/* entries of ips; 0: running, cannot be unwound */
+	__u32 on_cpu;
+	char comm[FL_COMM_LEN];
+	__u64 ips[FL_STACK_DEPTH];
+};
+_Static_assert(sizeof(struct fl_task_stack) == 64 + 8 * FL_STACK_DEPTH,
+	       "fl_task_stack");
+
+#endif
