@@ -18,6 +18,12 @@
 void text_clean(char *buf, size_t size, const char *raw, size_t n);
 /* The same into a new string; NULL when out of memory or raw is NULL. */
 char *text_clean_dup(const char *raw);
+/*
+ * For text that was cleaned elsewhere (JSON of another process): the same, but
+ * backslashes stay, so that clean text comes out as it went in.
+ */
+void text_reclean(char *buf, size_t size, const char *cleaned);
+char *text_reclean_dup(const char *cleaned);
 
 void text_put_csv(FILE *out, const char *text);		/* quotes if needed; a leading = + - @ is quoted and prefixed by ' */
 void text_put_label(FILE *out, const char *text);	/* OpenMetrics label value, without the quotes */
@@ -26,5 +32,7 @@ void text_put_folded(FILE *out, const char *text);	/* ';' and white space become
 /* Columns on a terminal (wcwidth), for tables; and print left-aligned, cut to width with "~" at the end. */
 size_t text_width(const char *text);
 void text_put_padded(FILE *out, const char *text, size_t width);
+/* The same, but the end is kept and "~" stands in front: for paths. */
+void text_put_tail(FILE *out, const char *text, size_t width);
 
 #endif
