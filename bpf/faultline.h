@@ -97,9 +97,11 @@ struct fl_config {
 	__u32 watch_only;	/* count only processes in map `watched` */
 	__u32 user_stacks;	/* also the waiter's user stack */
 	__u32 holders;		/* look at the holder */
+	__u32 releases;		/* release.bpf.c is attached */
 	__u32 nr_shards;	/* 1..FL_NR_SHARDS */
+	__u32 pad;
 };
-_Static_assert(sizeof(struct fl_config) == 48, "fl_config");
+_Static_assert(sizeof(struct fl_config) == 56, "fl_config");
 
 /* A task as it was when it was looked at. */
 struct fl_task_ref {
@@ -238,5 +240,31 @@ struct fl_task_stack {
 };
 _Static_assert(sizeof(struct fl_task_stack) == 64 + 8 * FL_STACK_DEPTH,
 	       "fl_task_stack");
+
+/*
+ * vmas.bpf.c: `request` in, `reply` out. names is the path from the file up to
+ * the root directory, each name ended by a NUL.
+ */
+#define FL_VMA_NAMES_LEN	2048
+#define FL_VMA_FOUND		(1 << 0)	/* a mapping was found */
+#define FL_VMA_FILE		(1 << 1)	/* it maps a file */
+#define FL_VMA_PATH		(1 << 2)	/* names reaches the process's root */
+#define FL_VMA_OTHER_ROOT	(1 << 3)	/* names ends at the root of another mount tree */
+#define FL_VMA_NO_DIR		(1 << 4)	/* no path at all: memfd, SysV memory */
+#define FL_VMA_CHANGED		(1 << 5)	/* the mapping changed under the walk: ask again */
+
+struct fl_vma {
+	__u64 addr;
+	__u64 start;
+	__u64 end;
+	__u64 pgoff;		/* pages */
+	__u64 ino;
+	__u32 dev;		/* the kernel's dev_t of the file system */
+	__u32 flags;		/* FL_VMA_* */
+	__u32 names_len;
+	__u32 nr_names;
+	char names[FL_VMA_NAMES_LEN];
+};
+_Static_assert(sizeof(struct fl_vma) == 56 + FL_VMA_NAMES_LEN, "fl_vma");
 
 #endif

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * vmas: a child process reads its own /proc/self/maps and prints it; every line of
+ * it must be what the BPF program says of the same addresses.
+ * Needs root and BPF.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "vmas.h"
+
+#define NR_EXTRA 300 /* mappings of alternating protection: a tree of three levels */
+
+struct fixture {
+	struct vmas *vmas;
+	pid_t child;
+	FILE *maps;
+	int stop_fd;
+};
+
+static void child_main(int out, int stop)
+{
+	char *base = mmap(NULL, NR_EXTRA * 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int memfd = memfd_create("fl memfd", 0);
+	char buf[4096];
+	FILE *maps;
+	size_t len;
+
+	for (int i = 0; i < NR_EXTRA; i += 2)
+		mprotect(base + i * 4096, 4096, PROT_READ | PROT_WRITE);
+	if (ftruncate(memfd, 8192) ||
+	    mmap(NULL, 4096, PROT_READ, MAP_SHARED, memfd, 4096) == MAP_FAILED)
+		_exit(2);
+	maps = fopen("/proc/self/maps", "r");
+	while (maps && (len = fread(buf, 1, sizeof(buf), maps)) > 0)
+		if (write(out, buf, len) != (ssize_t)len)
+			_exit(2);
+	close(out);
+	_exit(read(stop, buf, 1) < 0);
+}
+
+static int setup(void **state)
+{
+	struct fixture *fix = calloc(1, sizeof(*fix));
+	int out[2], stop[2], err;
+	char *why = NULL;
+
+	assert_non_null(fix);
+	*state = fix;
+	if (geteuid()) {
+		print_message("needs root\n");
+		return 0;
+	}
+	err = vmas_new(&fix->vmas, &why);
+	if (err)
+		print_message("vmas_new: %s (%d)\n", why ? why : "?", err);
+	assert_true(!err || why);
+	free(why);
+	assert_true(!pipe(out) && !pipe(stop));
+	fix->child = fork();
+	assert_true(fix->child >= 0);
+	if (!fix->child) {
+		close(out[0]);
+		close(stop[1]);
+		child_main(out[1], stop[0]);
+	}
+	close(out[1]);
+	close(stop[0]);
+	fix->maps = fdopen(out[0], "r");
+	fix->stop_fd = stop[1];
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *fix = *state;
+
+	if (fix->maps) {
+		close(fix->stop_fd);
+		fclose(fix->maps);
+		waitpid(fix->child, NULL, 0);
+	}
+	vmas_free(fix->vmas);
+	free(fix);
+	return 0;
+}
+
+struct line {
+	unsigned long start, end, offset, ino;
+	unsigned int major, minor;
+	char path[256];
+};
+
+static void check_line(struct vmas *vmas, pid_t pid, const struct line *line)
+{
+	uint64_t addrs[] = {line->start, line->end - 1};
+	struct vma_info infos[2];
+
+	assert_int_equal(vmas_lookup(vmas, pid, addrs, 2, infos), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(infos[i].start, line->start);
+		assert_int_equal(infos[i].end, line->end);
+		if (!line->ino)
+			continue;
+		assert_int_equal(infos[i].offset, line->offset);
+		assert_int_equal(infos[i].ino, line->ino);
+		assert_int_equal(infos[i].dev, makedev(line->major, line->minor));
+		assert_non_null(infos[i].path);
+		if (strstr(line->path, "memfd:"))
+			assert_string_equal(infos[i].path, "memfd:fl memfd");
+		else if (infos[i].flags & FL_VMA_NO_DIR) /* "anon_inode:bpf-map" */
+			assert_non_null(strstr(line->path, infos[i].path));
+		else
+			assert_string_equal(infos[i].path, line->path);
+	}
+	vmas_release(infos, 2);
+}
+
+static void test_same_as_maps(void **state)
+{
+	struct fixture *fix = *state;
+	int nr_lines = 0, nr_files = 0;
+	char *text = NULL;
+	size_t size = 0;
+
+	if (!fix->vmas)
+		skip();
+	while (getline(&text, &size, fix->maps) > 0) {
+		struct line line = {};
+		int got = sscanf(text, "%lx-%lx %*s %lx %x:%x %lu %255[^\n]", &line.start,
+				 &line.end, &line.offset, &line.major, &line.minor, &line.ino,
+				 line.path);
+
+		assert_true(got >= 6);
+		if (strstr(line.path, "[vsyscall]")) /* not a VMA of the process */
+			continue;
+		check_line(fix->vmas, fix->child, &line);
+		nr_lines++;
+		nr_files += line.ino != 0;
+	}
+	free(text);
+	assert_true(nr_lines > NR_EXTRA);
+	assert_true(nr_files > 5);
+}
+
+static void test_nothing_there(void **state)
+{
+	struct fixture *fix = *state;
+	uint64_t addrs[] = {0, 1, 0xffffffff81000000, 0x7ffffffff000};
+	struct vma_info infos[4];
+
+	if (!fix->vmas)
+		skip();
+	memset(infos, 0xff, sizeof(infos));
+	assert_int_equal(vmas_lookup(fix->vmas, fix->child, addrs, 4, infos), 0);
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(infos[i].end, 0);
+		assert_null(infos[i].path);
+	}
+}
+
+static void test_no_such_thread(void **state)
+{
+	struct fixture *fix = *state;
+	struct vma_info info = {.start = 7};
+	uint64_t addr = 4096;
+	pid_t gone = fork();
+
+	if (!gone)
+		_exit(0);
+	assert_int_equal(waitpid(gone, NULL, 0), gone);
+	if (!fix->vmas)
+		skip();
+	assert_int_equal(vmas_lookup(fix->vmas, gone, &addr, 1, &info), -ESRCH);
+	assert_int_equal(vmas_lookup(fix->vmas, 0, &addr, 1, &info), -ESRCH);
+	assert_int_equal(info.start, 7);
+}
+
+static void test_kernel_thread(void **state)
+{
+	struct fixture *fix = *state;
+	struct vma_info info = {.end = 7};
+	uint64_t addr = 4096;
+
+	if (!fix->vmas || access("/proc/2", F_OK))
+		skip();
+	assert_int_equal(vmas_lookup(fix->vmas, 2, &addr, 1, &info), 0);
+	assert_int_equal(info.end, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_same_as_maps),
+		cmocka_unit_test(test_nothing_there),
+		cmocka_unit_test(test_no_such_thread),
+		cmocka_unit_test(test_kernel_thread),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
