@@ -15,6 +15,7 @@ CC      ?= gcc
 CLANG   ?= clang-16
 BPFTOOL ?= $(or $(wildcard /usr/sbin/bpftool),bpftool)
 PREFIX  ?= /usr/local
+MULTIARCH := $(shell gcc -print-multiarch)
 VERSION := $(shell cat VERSION 2>/dev/null || echo 0.0.0)
 
 Q := $(if $(V),,@)
@@ -44,7 +45,7 @@ $(O) $(O)/bpf $(O)/tests:
 # --- BPF: compiled once, runs on every kernel (CO-RE)
 $(O)/bpf/%.bpf.o: bpf/%.bpf.c | $(O)/bpf
 	$(call say,BPF,$<)
-	$(Q)$(CLANG) -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -Wall -Werror -MMD -MP -Ibpf -c $< -o $@.tmp
+	$(Q)$(CLANG) -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -Wall -Werror -MMD -MP -Ibpf -idirafter /usr/include/$(MULTIARCH) -c $< -o $@.tmp
 	$(Q)$(BPFTOOL) gen object $@ $@.tmp && sed -i 's,$@.tmp,$@,' $(@:.o=.o.d) 2>/dev/null; rm -f $@.tmp
 
 $(O)/bpf/%.skel.h: $(O)/bpf/%.bpf.o

@@ -230,16 +230,23 @@ struct fl_event {
 };
 _Static_assert(sizeof(struct fl_event) == 216, "fl_event");
 
-/* Output of the task iterator of holder.bpf.c: a task's kernel stack now. */
+/*
+ * Output of the task iterator of holder.bpf.c: what a task does now, and if it
+ * waits, who holds that lock now.
+ */
 struct fl_task_stack {
 	struct fl_task_ref task;
+	struct fl_task_ref holder;
+	__u64 begin_ns;		/* of its wait; 0: it does not wait */
+	__u32 holder_conf;
 	__u32 depth;		/* entries of ips; 0: running, cannot be unwound */
 	__u32 on_cpu;
+	__u32 pad;
 	char comm[FL_COMM_LEN];
+	char holder_comm[FL_COMM_LEN];
 	__u64 ips[FL_STACK_DEPTH];
 };
-_Static_assert(sizeof(struct fl_task_stack) == 64 + 8 * FL_STACK_DEPTH,
-	       "fl_task_stack");
+_Static_assert(sizeof(struct fl_task_stack) == 136 + 8 * FL_STACK_DEPTH, "fl_task_stack");
 
 /*
  * vmas.bpf.c: `request` in, `reply` out. names is the path from the file up to

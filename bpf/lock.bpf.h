@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Whose lock is this rwsem, who holds it, and what is that task doing? All
+ * reads are probe reads of kernel memory: no lock is taken, and what is gone
+ * meanwhile reads as garbage or zero, which the checks here refuse.
+ */
+#ifndef FAULTLINE_LOCK_BPF_H
+#define FAULTLINE_LOCK_BPF_H
+
+#include "maps.bpf.h"
+#include "compat.bpf.h"
+#include <bpf/bpf_tracing.h>
+
+struct target {
+	struct task_struct *leader;	/* of the locked process; untrusted */
+	__u64 mm;
+	__u8 cls;
+	__u8 rel;
+};
+
+/*
+ * The waiter is a thread of the process, or the lock lies in an mm_struct whose
+ * owner's mm is that very mm_struct, or it is a VMA's lock. False: an rwsem of
+ * another kind, which is what most of them are.
+ */
+static __always_inline bool target_of(__u64 lock, bool write, struct task_struct *cur,
+				      struct target *ret)
+{
+	struct mm_struct *mm = (void *)(lock - mmap_lock_offset());
+	struct task_struct *owner;
+
+	ret->cls = FL_MMAP_LOCK;
+	ret->mm = (__u64)mm;
+	if (!(cur->flags & PF_KTHREAD) && (__u64)cur->mm == (__u64)mm) {
+		ret->rel = FL_OWN;
+		ret->leader = BPF_PROBE_READ(cur, group_leader);
+		return true;
+	}
+
+	ret->rel = cur->flags & PF_KTHREAD ? FL_KTHREAD : FL_REMOTE;
+	if (kernel_has_mm_owner()) {
+		owner = BPF_PROBE_READ(mm, owner);
+		if (owner && BPF_PROBE_READ(owner, mm) == mm) {
+			ret->leader = BPF_PROBE_READ(owner, group_leader);
+			return true;
+		}
+	}
+
+	/* Only writers wait for a VMA's lock, readers give up at once. */
+	if (write && is_vma_lock(lock)) {
+		ret->cls = FL_VMA_LOCK;
+		ret->mm = (__u64)cur->mm;
+		ret->leader = NULL;
+		if (ret->rel == FL_REMOTE) {
+			ret->rel = FL_OWN;
+			ret->leader = BPF_PROBE_READ(cur, group_leader);
+		}
+		return true;
+	}
+	return false;
+}
+
+static __always_inline bool is_watched(const struct fl_config *cfg, __u32 tgid)
+{
+	return !cfg->watch_only || bpf_map_lookup_elem(&watched, &tgid);
+}
+
+/*
+ * Distance of the saved user registers from a task's stack: the same for every
+ * task. Learnt once from a task that the verifier lets us ask for; every CPU
+ * that races here stores the same value.
+ */
+static __u64 regs_distance;
+
+static __always_inline __u64 regs_distance_of(struct task_struct *cur)
+{
+	__u64 distance = regs_distance;
+	struct {
+		__u64 regs;
+		__u64 stack;
+	} at, copy;
+
+	if (distance)
+		return distance;
+	at.regs = (__u64)bpf_task_pt_regs(cur);
+	at.stack = (__u64)cur->stack;
+	/* the copy holds plain numbers, which may be subtracted */
+	if (bpf_probe_read_kernel(&copy, sizeof(copy), &at))
+		return 0;
+	regs_distance = copy.regs - copy.stack;
+	return copy.regs - copy.stack;
+}
+
+/* The tail of struct pt_regs from dx on; its layout is x86-64's ABI. */
+struct regs_tail {
+	__u64 dx;
+	__u64 si;
+	__u64 di;
+	__u64 orig_ax;
+	__u64 ip;
+	__u64 cs;
+};
+
+/*
+ * The registers with which a task entered the kernel: its system call and the
+ * arguments, or an exception (orig_ax is -1). Stale only if the task has left
+ * the kernel, which a task that holds a lock cannot have.
+ */
+static __always_inline void read_call(struct fl_task_ref *ref, __u64 stack,
+				      struct task_struct *cur)
+{
+	struct regs_tail regs;
+	__u64 at = stack + regs_distance_of(cur) + bpf_core_field_offset(struct pt_regs, dx);
+
+	ref->nr = FL_NR_UNKNOWN;
+	if (bpf_probe_read_kernel(&regs, sizeof(regs), (void *)at))
+		return;
+	ref->nr = (__s64)regs.orig_ax < 0 ? FL_NR_FAULT : (__s32)regs.orig_ax;
+	ref->args[0] = regs.di;
+	ref->args[1] = regs.si;
+	ref->args[2] = regs.dx;
+	if (regs.cs == X86_USER32_CS)
+		ref->flags |= FL_T_COMPAT;
+}
+
+/* False: no such task any more. */
+static __always_inline bool read_task(struct fl_task_ref *ref, struct task_struct *task, __u64 mm,
+				      struct task_struct *cur)
+{
+	unsigned int flags = BPF_PROBE_READ(task, flags);
+
+	ref->tid = BPF_PROBE_READ(task, pid);
+	ref->tgid = BPF_PROBE_READ(task, tgid);
+	ref->flags = 0;
+	ref->nr = FL_NR_KTHREAD;
+	ref->args[0] = ref->args[1] = ref->args[2] = 0;
+	if (!ref->tid || !ref->tgid)
+		return false;
+	if (flags & PF_EXITING)
+		ref->flags |= FL_T_EXITING;
+	if (flags & PF_KTHREAD) {
+		ref->flags |= FL_T_KTHREAD;
+		return true;
+	}
+	if ((__u64)BPF_PROBE_READ(task, mm) == mm)
+		ref->flags |= FL_T_SAME_MM;
+	read_call(ref, (__u64)BPF_PROBE_READ(task, stack), cur);
+	return true;
+}
+
+/*
+ * Who holds the lock now, and how sure that is. The owner word names the writer
+ * while a writer holds the lock, and the last reader that came in otherwise.
+ */
+static __always_inline __u8 read_holder(struct fl_task_ref *ref, __u64 count, __u64 owner, __u64 mm,
+					struct task_struct *cur)
+{
+	struct task_struct *task = (void *)(owner & RWSEM_OWNER_MASK);
+	__u8 conf;
+
+	ref->tid = 0;
+	if (!task || task == cur)
+		return FL_CONF_NONE;
+	if (owner & RWSEM_READER_OWNED)
+		conf = count & RWSEM_WRITER_LOCKED || !(count >> RWSEM_READER_SHIFT) ? FL_CONF_NONE :
+										       FL_CONF_HINT;
+	else
+		conf = count & RWSEM_WRITER_LOCKED ? FL_CONF_EXACT : FL_CONF_NONE;
+	if (conf == FL_CONF_NONE)
+		return conf;
+	if (!read_task(ref, task, mm, cur)) {
+		ref->tid = 0;
+		return FL_CONF_NONE;
+	}
+	return conf;
+}
+
+static __always_inline __u32 hist_slot(__u64 ns)
+{
+	__u64 v = ns >> FL_HIST_MIN_LOG2;
+	__u32 log = 0, slot;
+
+	if (!v)
+		return 0;
+	if (v >> 32)
+		return FL_HIST_SLOTS - 1;
+	if (v >> 16) {
+		log += 16;
+		v >>= 16;
+	}
+	if (v >> 8) {
+		log += 8;
+		v >>= 8;
+	}
+	if (v >> 4) {
+		log += 4;
+		v >>= 4;
+	}
+	if (v >> 2) {
+		log += 2;
+		v >>= 2;
+	}
+	log += v >> 1;
+	slot = ns >> (log + FL_HIST_MIN_LOG2 - FL_HIST_SUB_LOG2) & (FL_HIST_SUB - 1);
+	slot += 1 + log * FL_HIST_SUB;
+	return slot < FL_HIST_SLOTS ? slot : FL_HIST_SLOTS - 1;
+}
+
+static const struct fl_stat no_stat;
+
+static __always_inline struct fl_stat *stat_of(const struct fl_stat_key *key,
+					       struct task_struct *leader)
+{
+	struct fl_stat *stat = bpf_map_lookup_elem(&stats, key);
+
+	if (stat)
+		return stat;
+	bpf_map_update_elem(&stats, key, &no_stat, BPF_NOEXIST);
+	stat = bpf_map_lookup_elem(&stats, key);
+	if (stat && leader) {
+		bpf_probe_read_kernel(stat->comm, sizeof(stat->comm), &leader->comm);
+		stat->cgroup_id = BPF_PROBE_READ(leader, cgroups, dfl_cgrp, kn, id);
+	}
+	return stat;
+}
+
+/* Several CPUs may share a shard, hence atomic. A racing maximum may be lost. */
+static __always_inline void stat_add(struct fl_stat *stat, __u64 now, __u64 ns)
+{
+	__u32 slot = hist_slot(ns);
+
+	__sync_fetch_and_add(&stat->count, 1);
+	__sync_fetch_and_add(&stat->total_ns, ns);
+	if (ns > stat->max_ns)
+		stat->max_ns = ns;
+	stat->last_ns = now;
+	if (slot < FL_HIST_SLOTS)
+		__sync_fetch_and_add(&stat->slots[slot], 1);
+}
+
+#endif

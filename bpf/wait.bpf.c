@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Who waits for which process's mmap_lock, for how long, and who holds it?
+ *
+ * contention_begin and contention_end of the rwsem slow path: nothing runs
+ * while the lock is free. A thread's wait is kept in its own element of
+ * `waiters`, which outlives the wait, so that the map is written to once a
+ * thread; what the wait adds to (its process, the holder, the stack) is looked
+ * up at its end, when the lock is no longer waited for.
+ *
+ * A writer's contention_begin runs with the rwsem's wait_lock held and IRQs off.
+ * The holder has to be read there all the same, since it is the holder only
+ * then: a handful of probe reads, no update of any map but the thread's own
+ * element. README.md has what that costs.
+ *
+ * Not seen: writers that win by optimistic spinning and readers that steal the
+ * lock (exact.bpf.c), and waits that began before the programs were attached.
+ */
+#include "lock.bpf.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 64);
+	__type(key, __u32);
+	__type(value, __u32);
+} hot SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct fl_blame_key);
+	__type(value, struct fl_blame);
+} blame SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct fl_stack_key);
+	__type(value, struct fl_stack_total);
+} stack_totals SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_STACK_TRACE);
+	__uint(max_entries, 1024);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, FL_STACK_DEPTH * sizeof(__u64));
+} kstacks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_STACK_TRACE);
+	__uint(max_entries, 1024);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, FL_STACK_DEPTH * sizeof(__u64));
+} ustacks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 512 * 1024);
+} events SEC(".maps");
+
+static const struct fl_waiter no_waiter;
+static const struct fl_blame no_blame;
+static const struct fl_stack_total no_stack_total;
+
+static __always_inline struct fl_waiter *waiter_of(__u32 tid)
+{
+	struct fl_waiter *waiter = bpf_map_lookup_elem(&waiters, &tid);
+
+	if (waiter)
+		return waiter;
+	bpf_map_update_elem(&waiters, &tid, &no_waiter, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&waiters, &tid);
+}
+
+static __always_inline void note_self(struct fl_waiter *w, struct task_struct *cur)
+{
+	struct pt_regs *regs;
+
+	w->self.tid = cur->pid;
+	w->self.tgid = cur->tgid;
+	w->self.flags = 0;
+	if (cur->flags & PF_KTHREAD) {
+		w->self.flags = FL_T_KTHREAD;
+		w->self.nr = FL_NR_KTHREAD;
+		return;
+	}
+	if (cur->flags & PF_EXITING)
+		w->self.flags |= FL_T_EXITING;
+	if (w->rel == FL_OWN)
+		w->self.flags |= FL_T_SAME_MM;
+	regs = (void *)bpf_task_pt_regs(cur);
+	w->self.nr = (__s64)regs->orig_ax < 0 ? FL_NR_FAULT : (__s32)regs->orig_ax;
+	w->self.args[0] = regs->di;
+	w->self.args[1] = regs->si;
+	w->self.args[2] = regs->dx;
+	if (regs->cs == X86_USER32_CS)
+		w->self.flags |= FL_T_COMPAT;
+}
+
+static __always_inline void note_holder(struct fl_waiter *w, __u64 lock, __u64 mm,
+					struct task_struct *cur)
+{
+	struct rw_semaphore *sem = (void *)lock;
+
+	w->conf = FL_CONF_NONE;
+	w->holder.tid = 0;
+	w->count = w->owner = 0;
+	if (!kernel_has_rwsem_owner())
+		return;
+	w->count = BPF_PROBE_READ(sem, count.counter);
+	w->owner = BPF_PROBE_READ(sem, owner.counter);
+	w->conf = read_holder(&w->holder, w->count, w->owner, mm, cur);
+}
+
+SEC("tp_btf/contention_begin")
+int BPF_PROG(who_starts_to_wait, void *lock, unsigned int flags)
+{
+	struct task_struct *cur;
+	struct fl_config *cfg;
+	struct target target;
+	struct fl_waiter *w;
+	__u32 tgid = 0;
+
+	if (flags & (LCB_F_SPIN | LCB_F_MUTEX | LCB_F_PERCPU) ||
+	    !(flags & (LCB_F_READ | LCB_F_WRITE)))
+		return 0;
+
+	cur = bpf_get_current_task_btf();
+	cfg = settings();
+	if (!cfg)
+		return 0;
+	if (!target_of((__u64)lock, flags & LCB_F_WRITE, cur, &target)) {
+		count(FL_SEEN_OTHER_RWSEM);
+		return 0;
+	}
+	if (target.leader)
+		tgid = BPF_PROBE_READ(target.leader, tgid);
+	if (!is_watched(cfg, tgid)) {
+		count(FL_SEEN_FILTERED);
+		return 0;
+	}
+	w = waiter_of(cur->pid);
+	if (!w) {
+		count(FL_LOST_WAITERS_FULL);
+		return 0;
+	}
+
+	w->lock = (__u64)lock;
+	w->tgid = tgid;
+	w->start_ns = target.leader ? BPF_PROBE_READ(target.leader, start_boottime) : 0;
+	w->mode = flags & LCB_F_WRITE ? FL_WRITE : FL_READ;
+	w->cls = target.cls;
+	w->rel = target.rel;
+	note_self(w, cur);
+	if (cfg->holders)
+		note_holder(w, (__u64)lock, target.mm, cur);
+	else
+		w->conf = w->holder.tid = 0;
+	/* last: userspace takes an element with begin_ns for a wait */
+	w->last_begin_ns = bpf_ktime_get_ns();
+	barrier();
+	w->begin_ns = w->last_begin_ns;
+	return 0;
+}
+
+/* The task that released the lock during the wait knows better than a hint. */
+static __always_inline void improve_holder(struct fl_waiter *w)
+{
+	struct fl_release *release;
+
+	if (w->conf >= FL_CONF_RELEASE)
+		return;
+	release = bpf_map_lookup_elem(&releases, &w->lock);
+	if (!release || release->ts_ns < w->begin_ns || release->task.tid == w->self.tid)
+		return;
+	w->holder = release->task;
+	w->conf = FL_CONF_RELEASE;
+}
+
+/* Of the holder as it is now: empty if the task is not the one that held. */
+static __always_inline void read_holder_comm(const struct fl_waiter *w, char *comm)
+{
+	struct task_struct *task = (void *)(w->owner & RWSEM_OWNER_MASK);
+
+	__builtin_memset(comm, 0, FL_COMM_LEN);
+	if (w->holder.tid && task && BPF_PROBE_READ(task, pid) == w->holder.tid)
+		bpf_probe_read_kernel(comm, FL_COMM_LEN, &task->comm);
+}
+
+static __always_inline void add_blame(const struct fl_waiter *w, __u64 now, __u64 ns)
+{
+	struct fl_blame_key key = {
+		.start_ns = w->start_ns,
+		.tgid = w->tgid,
+		.holder_nr = FL_NR_UNKNOWN,
+		.waiter_nr = w->self.nr,
+		.mode = w->mode,
+		.cls = w->cls,
+		.rel = w->rel,
+		.conf = w->conf,
+	};
+	struct fl_blame *b;
+
+	if (w->holder.tid) {
+		key.holder_tid = w->holder.tid;
+		key.holder_tgid = w->holder.tgid;
+		key.holder_nr = w->holder.nr;
+		key.holder_flags = w->holder.flags;
+	}
+	b = bpf_map_lookup_elem(&blame, &key);
+	if (!b) {
+		bpf_map_update_elem(&blame, &key, &no_blame, BPF_NOEXIST);
+		b = bpf_map_lookup_elem(&blame, &key);
+		if (!b) {
+			count(FL_LOST_BLAME_FULL);
+			return;
+		}
+		read_holder_comm(w, b->holder_comm);
+	}
+	__sync_fetch_and_add(&b->count, 1);
+	__sync_fetch_and_add(&b->total_ns, ns);
+	b->last_ns = now;
+	if (ns > b->max_ns) { /* a racing maximum may be lost */
+		b->max_ns = ns;
+		b->args[0] = w->holder.args[0];
+		b->args[1] = w->holder.args[1];
+		b->args[2] = w->holder.args[2];
+	}
+}
+
+static __always_inline void add_stacks(void *ctx, const struct fl_config *cfg,
+				       const struct fl_waiter *w, __u64 now, __u64 ns,
+				       struct fl_stack_key *key)
+{
+	struct fl_stack_total *t;
+
+	key->start_ns = w->start_ns;
+	key->tgid = w->tgid;
+	key->waiter_tgid = w->self.tgid;
+	key->mode = w->mode;
+	key->cls = w->cls;
+	key->rel = w->rel;
+	key->kstack = bpf_get_stackid(ctx, &kstacks, 0);
+	if (key->kstack < 0)
+		count(FL_LOST_KSTACK);
+	if (cfg->user_stacks && w->rel != FL_KTHREAD) {
+		key->ustack = bpf_get_stackid(ctx, &ustacks, BPF_F_USER_STACK);
+		if (key->ustack < 0)
+			count(FL_LOST_USTACK);
+	}
+	t = bpf_map_lookup_elem(&stack_totals, key);
+	if (!t) {
+		bpf_map_update_elem(&stack_totals, key, &no_stack_total, BPF_NOEXIST);
+		t = bpf_map_lookup_elem(&stack_totals, key);
+		if (!t) {
+			count(FL_LOST_STACKS_FULL);
+			return;
+		}
+		bpf_get_current_comm(t->waiter_comm, sizeof(t->waiter_comm));
+	}
+	__sync_fetch_and_add(&t->count, 1);
+	__sync_fetch_and_add(&t->total_ns, ns);
+	if (ns > t->max_ns)
+		t->max_ns = ns;
+	t->last_ns = now;
+}
+
+static __always_inline void send_event(const struct fl_waiter *w, const struct fl_stat *stat,
+				       const struct fl_stack_key *key, __u64 begin, __u64 now,
+				       int ret)
+{
+	struct fl_event *e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+
+	if (!e) {
+		count(FL_LOST_EVENTS_FULL);
+		return;
+	}
+	e->wait = *w;
+	e->wait.begin_ns = begin;
+	e->end_ns = now;
+	e->ret = ret;
+	e->kstack = key->kstack;
+	e->ustack = key->ustack;
+	e->pad = 0;
+	e->cgroup_id = stat ? stat->cgroup_id : 0;
+	__builtin_memset(e->comm, 0, sizeof(e->comm));
+	if (stat)
+		__builtin_memcpy(e->comm, stat->comm, sizeof(e->comm));
+	read_holder_comm(w, e->holder_comm);
+	bpf_get_current_comm(e->waiter_comm, sizeof(e->waiter_comm));
+	bpf_ringbuf_submit(e, 0);
+}
+
+SEC("tp_btf/contention_end")
+int BPF_PROG(who_stops_to_wait, void *lock, int ret)
+{
+	struct fl_stat_key key = {};
+	struct fl_stack_key stack = { .kstack = -1, .ustack = -1 };
+	struct task_struct *cur = bpf_get_current_task_btf();
+	__u32 tid = cur->pid;
+	struct fl_config *cfg;
+	struct target target;
+	struct fl_stat *stat;
+	struct fl_waiter *w;
+	__u64 begin, now, ns, hot_ns;
+
+	w = bpf_map_lookup_elem(&waiters, &tid);
+	if (!w || !w->begin_ns || w->lock != (__u64)lock)
+		return 0;
+	cfg = settings();
+	if (!cfg)
+		return 0;
+	now = bpf_ktime_get_ns();
+	begin = w->begin_ns;
+	ns = now - begin;
+	if (w->self.tid != tid) { /* swept and reused while we waited */
+		w->begin_ns = 0;
+		count(FL_LOST_RACE);
+		return 0;
+	}
+	if (ns < cfg->min_wait_ns) {
+		w->begin_ns = 0;
+		count(FL_SEEN_BELOW_MIN);
+		return 0;
+	}
+	if (cfg->holders && cfg->releases)
+		improve_holder(w);
+	w->begin_ns = 0;
+
+	key.start_ns = w->start_ns;
+	key.tgid = w->tgid;
+	key.mode = w->mode;
+	key.cls = w->cls;
+	key.rel = w->rel;
+	key.shard = bpf_get_smp_processor_id() % (cfg->nr_shards ?: 1);
+	stat = bpf_map_lookup_elem(&stats, &key);
+	if (!stat)
+		stat = stat_of(&key, target_of(w->lock, w->mode == FL_WRITE, cur, &target) ?
+					     target.leader :
+					     NULL);
+	if (stat)
+		stat_add(stat, now, ns);
+	else
+		count(FL_LOST_STATS_FULL);
+	if (cfg->holders)
+		add_blame(w, now, ns);
+
+	hot_ns = cfg->hot_min_ns;
+	if (ns >= hot_ns && !bpf_map_lookup_elem(&hot, &w->tgid))
+		hot_ns = ~0ULL;
+	if (ns >= cfg->stack_min_ns || ns >= hot_ns)
+		add_stacks(ctx, cfg, w, now, ns, &stack);
+	if (ns >= cfg->event_min_ns || ns >= hot_ns)
+		send_event(w, stat, &stack, begin, now, ret);
+	return 0;
+}

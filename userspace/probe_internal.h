@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Shared by probe.c, probe_read.c and probe_run.c only. */
+#ifndef FAULTLINE_PROBE_INTERNAL_H
+#define FAULTLINE_PROBE_INTERNAL_H
+
+#include "exact.skel.h"
+#include "holder.skel.h"
+#include "kernel.h"
+#include "probe.h"
+#include "release.skel.h"
+#include "wait.skel.h"
+
+struct probe {
+	struct wait_bpf *core;
+	struct holder_bpf *holder;	/* the optional ones: NULL when off */
+	struct release_bpf *release;
+	struct exact_bpf *exact;
+	struct kernel_facts facts;
+	struct probe_feature features[PROBE_NR_FEATURES];
+	struct ring_buffer *ring;
+	probe_event_fn on_event;
+	void *on_event_arg;
+	unsigned int n_cpus;
+	uint32_t hot[64];
+	size_t n_hot;
+	uint32_t nr_shards;
+};
+
+int probe_events_open(struct probe *probe);
+void probe_events_close(struct probe *probe);
+
+#endif
