@@ -159,8 +159,11 @@ struct snap_wait *snapshot_add_wait(struct snapshot *snap);
 struct snap_stack *snapshot_add_stack(struct snapshot *snap);
 int snapshot_add_frame(struct snap_stack *stack, const char *frame);
 
-struct snapshot *snapshot_new(void);
+struct snapshot *snapshot_new(void);		/* empty, attached */
 void snapshot_free(struct snapshot *snap);	/* NULL-safe */
+/* What one element owns, for those that drop elements. */
+void snapshot_free_wait(struct snap_wait *wait);
+void snapshot_free_stack(struct snap_stack *stack);
 
 /* Sum of the losses that left waits out of the totals; and of all losses. */
 uint64_t snapshot_lost_waits(const struct snap_meta *meta);
@@ -175,7 +178,7 @@ uint64_t snapshot_lost_any(const struct snap_meta *meta);
 int snapshot_diff(const struct snapshot *before, const struct snapshot *now,
 		  struct snapshot **ret_diff);
 
-/* Keep only what belongs to the selection; NULL or 0 selects all. */
+/* Keep only what belongs to the selection; NULL or 0 selects all. 0 or -ENOMEM. */
 struct snap_filter {
 	const uint32_t *pids;		/* locked process */
 	size_t n_pids;
@@ -183,7 +186,7 @@ struct snap_filter {
 	const char *comm;		/* glob, of the locked process */
 	uint64_t min_wait_ns;		/* of single waits */
 };
-void snapshot_filter(struct snapshot *snap, const struct snap_filter *filter);
+int snapshot_filter(struct snapshot *snap, const struct snap_filter *filter);
 
 /*
  * JSON, schema SNAPSHOT_SCHEMA. to_json: new reference or NULL when out of
@@ -194,7 +197,9 @@ void snapshot_filter(struct snapshot *snap, const struct snap_filter *filter);
 json_t *snapshot_to_json(const struct snapshot *snap);
 int snapshot_from_json(const json_t *doc, struct snapshot **ret_snap,
 		       const char **ret_where);
+/* One wait, with the frames of its stacks in place of their indices. */
 json_t *snapshot_wait_to_json(const struct snapshot *snap, const struct snap_wait *wait);
+json_t *snapshot_meta_to_json(const struct snap_meta *meta);
 
 /* Names used in every output and in JSON; "?" outside the range. */
 const char *snapshot_mode_name(enum fl_mode mode);		/* read write */
