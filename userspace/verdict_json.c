@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The verdict for programs: the same facts as in words, one JSON object.
+ * Times are nanoseconds; the schema is that of snapshots.
+ */
+#include "verdict.h"
+
+static json_t *holder_to_json(const struct verdict_holder *holder)
+{
+	const struct snap_task *task = holder->task;
+	json_t *waiters;
+
+	waiters = json_pack("{s:I, s:I}", "read", (json_int_t)holder->mode_count[FL_READ], "write",
+			    (json_int_t)holder->mode_count[FL_WRITE]);
+	return json_pack("{s:I, s:I, s:s, s:b, s:s, s:s?, s:s, s:I, s:I, s:I, s:o}", "pid",
+			 (json_int_t)task->tgid, "tid", (json_int_t)task->tid, "comm", task->comm,
+			 "kthread", task->kthread, "cause", cause_name(task->cause), "detail",
+			 task->detail, "confidence", snapshot_conf_name(holder->conf), "count",
+			 (json_int_t)holder->count, "total_ns", (json_int_t)holder->total_ns,
+			 "max_ns", (json_int_t)holder->max_ns, "waiters", waiters);
+}
+
+static json_t *holders_to_json(const struct verdict *v)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; array && i < v->n_holders; i++)
+		if (json_array_append_new(array, holder_to_json(&v->holders[i]))) {
+			json_decref(array);
+			return NULL;
+		}
+	return array;
+}
+
+static json_t *waits_to_json(const struct verdict *v)
+{
+	return json_pack(
+		"{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "count",
+		(json_int_t)v->hist.count, "total_ns", (json_int_t)v->hist.total_ns, "max_ns",
+		(json_int_t)v->hist.max_ns, "p50_ns", (json_int_t)hist_percentile_ns(&v->hist, 50),
+		"p99_ns", (json_int_t)hist_percentile_ns(&v->hist, 99), "read",
+		(json_int_t)v->mode_count[FL_READ], "write", (json_int_t)v->mode_count[FL_WRITE],
+		"own", (json_int_t)v->rel_count[FL_OWN], "remote",
+		(json_int_t)v->rel_count[FL_REMOTE], "kthread",
+		(json_int_t)v->rel_count[FL_KTHREAD], "vma_lock", (json_int_t)v->vma_count);
+}
+
+json_t *verdict_to_json(const struct snapshot *snap, uint32_t tgid)
+{
+	char line[VERDICT_LINE];
+	struct verdict v;
+	json_t *advice;
+
+	verdict_of(snap, tgid, &v);
+	verdict_line(line, sizeof(line), snap, tgid);
+	advice = v.advice ? json_pack("{s:s, s:s}", "id", v.advice->id, "text", v.advice->text)
+			  : json_null();
+	return json_pack(
+		"{s:i, s:I, s:I, s:s?, s:s?, s:b, s:I, s:s, s:s, s:I, s:o, s:{s:I, s:I, s:I},"
+		" s:o, s:o, s:b, s:I, s:s?}",
+		"schema", SNAPSHOT_SCHEMA, "pid", (json_int_t)v.tgid, "start_ns",
+		(json_int_t)v.start_ns, "comm", v.comm, "cgroup", v.cgroup, "gone", v.gone,
+		"window_ns", (json_int_t)v.window_ns, "verdict", line, "mechanism",
+		verdict_mechanism_name(v.mechanism), "waiting_ns", (json_int_t)v.waiting_ns,
+		"waits", waits_to_json(&v), "unfinished", "count", (json_int_t)v.n_stuck,
+		"total_ns", (json_int_t)v.stuck_ns, "max_ns",
+		(json_int_t)(v.stuck ? v.stuck->dur_ns : 0), "holders", holders_to_json(&v),
+		"advice", advice, "per_vma_locks", snap->meta.per_vma_locks, "lost_waits",
+		(json_int_t)snapshot_lost_waits(&snap->meta), "blind", snap->meta.blind);
+}
