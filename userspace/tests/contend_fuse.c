@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * How to hold mmap_lock for an exactly known time? By a file system that
+ * answers late. Its only file is mapped MAP_SHARED, and:
+ *
+ *  write-held	a dirty page, and mmap(MAP_FIXED) over it: closing the VMA
+ *		writes the page back (fuse_vma_close) under the write lock;
+ *  read-held	the same by munmap, which has downgraded the lock by then;
+ *  read-held	by another process: /proc/PID/mem of a page that is not there
+ *		faults without the leave to drop the lock.
+ *
+ * The request that reaches the server proves that the lock is held, and it
+ * stays held until the server answers. Speaks the raw protocol of /dev/fuse;
+ * does no more of it than these three need.
+ */
+#include "contend.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fuse.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#define NODE_FILE    2
+#define FILE_PAGES   65536UL
+#define REQUEST_SIZE (FUSE_MIN_READ_BUFFER + 64 * 1024)
+#define STEP_PAGES   16 /* pages of two rounds are never near each other */
+#define HERD_NS	     100000
+
+static int dev_fd;
+
+int fuse_mount(void)
+{
+	char data[128];
+	int fd, err;
+
+	fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	snprintf(data, sizeof(data), "fd=%d,rootmode=40000,user_id=0,group_id=0", fd);
+	if (mount("contend", FUSE_DIR, "fuse", MS_NOSUID | MS_NODEV, data)) {
+		err = -errno;
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+static void reply(uint64_t unique, int error, const void *body, size_t size)
+{
+	struct fuse_out_header out = {.len = sizeof(out) + size, .error = error, .unique = unique};
+	struct iovec iov[2] = {{&out, sizeof(out)}, {(void *)body, size}};
+
+	/* ENOENT: the request was interrupted meanwhile. */
+	if (writev(dev_fd, iov, 2) < 0 && errno != ENOENT)
+		die("reply of the file system");
+}
+
+static void reply_init(uint64_t unique)
+{
+	/* No readahead: one page a request. No writeback cache: not needed for mmap. */
+	struct fuse_init_out out = {
+		.major = FUSE_KERNEL_VERSION,
+		.minor = FUSE_KERNEL_MINOR_VERSION > 31 ? 31 : FUSE_KERNEL_MINOR_VERSION,
+		.max_background = 16,
+		.congestion_threshold = 12,
+		.max_write = PAGE,
+		.time_gran = 1,
+	};
+
+	reply(unique, 0, &out, sizeof(out));
+}
+
+static struct fuse_attr attr_of(uint64_t node)
+{
+	struct fuse_attr attr = {
+		.ino = node,
+		.size = node == NODE_FILE ? FILE_PAGES * PAGE : 0,
+		.mode = node == NODE_FILE ? S_IFREG | 0600 : S_IFDIR | 0700,
+		.nlink = 1,
+		.blksize = PAGE,
+	};
+
+	return attr;
+}
+
+static void reply_lookup(uint64_t unique, const char *name)
+{
+	struct fuse_entry_out out = {.nodeid = NODE_FILE,
+				     .entry_valid = 3600,
+				     .attr_valid = 3600,
+				     .attr = attr_of(NODE_FILE)};
+
+	if (strcmp(name, "hold"))
+		reply(unique, -ENOENT, NULL, 0);
+	else
+		reply(unique, 0, &out, sizeof(out));
+}
+
+/* The lock is held now, by the task that sent this: wait for leave to answer. */
+static void keep_back(int release_fd)
+{
+	uint64_t n;
+
+	__atomic_store_n(&ctl->stall, 0, __ATOMIC_RELEASE);
+	ctl->t0 = now_ns();
+	gate_set(&ctl->armed_gate, ctl->round);
+	if (read(release_fd, &n, sizeof(n)) != sizeof(n))
+		die("release of the hold");
+}
+
+static void reply_read(const struct fuse_in_header *in, const struct fuse_read_in *arg,
+		       int release_fd)
+{
+	static const char zeros[256 * 1024];
+
+	if (__atomic_load_n(&ctl->stall, __ATOMIC_ACQUIRE) == FUSE_READ)
+		keep_back(release_fd);
+	reply(in->unique, 0, zeros, arg->size < sizeof(zeros) ? arg->size : sizeof(zeros));
+}
+
+/* A herd: hold long enough for many to queue up, short enough for many rounds. */
+static void keep_briefly(void)
+{
+	struct timespec ts = {.tv_nsec = HERD_NS};
+
+	nanosleep(&ts, NULL);
+}
+
+static void reply_write(const struct fuse_in_header *in, const struct fuse_write_in *arg,
+			int release_fd)
+{
+	struct fuse_write_out out = {.size = arg->size};
+
+	if (__atomic_load_n(&ctl->stall, __ATOMIC_ACQUIRE) == FUSE_WRITE)
+		keep_back(release_fd);
+	else if (opts.means->storm)
+		keep_briefly();
+	reply(in->unique, 0, &out, sizeof(out));
+}
+
+static void serve_one(const struct fuse_in_header *in, int release_fd)
+{
+	const void *arg = in + 1;
+	struct fuse_attr_out attr = {.attr_valid = 3600, .attr = attr_of(in->nodeid)};
+	struct fuse_open_out open_out = {.fh = 1};
+
+	switch (in->opcode) {
+	case FUSE_INIT:
+		return reply_init(in->unique);
+	case FUSE_LOOKUP:
+		return reply_lookup(in->unique, arg);
+	case FUSE_GETATTR:
+	case FUSE_SETATTR:
+		return reply(in->unique, 0, &attr, sizeof(attr));
+	case FUSE_OPEN:
+		return reply(in->unique, 0, &open_out, sizeof(open_out));
+	case FUSE_READ:
+		return reply_read(in, arg, release_fd);
+	case FUSE_WRITE:
+		return reply_write(in, arg, release_fd);
+	case FUSE_FLUSH:
+	case FUSE_FSYNC:
+	case FUSE_RELEASE:
+		return reply(in->unique, 0, NULL, 0);
+	case FUSE_FORGET:
+	case FUSE_BATCH_FORGET:
+	case FUSE_INTERRUPT:
+		return; /* have no answer */
+	default:
+		return reply(in->unique, -ENOSYS, NULL, 0);
+	}
+}
+
+/* Among a herd, it must not be the waiters that decide when the next hold comes. */
+static void go_first(void)
+{
+	struct sched_param param = {.sched_priority = 1};
+
+	if (sched_setscheduler(0, SCHED_FIFO, &param))
+		die("sched_setscheduler");
+}
+
+void fuse_serve(int fd, int release_fd)
+{
+	char *request = malloc(REQUEST_SIZE);
+
+	if (!request)
+		die("memory of the file system");
+	dev_fd = fd;
+	if (opts.means->storm)
+		go_first();
+	for (;;) {
+		ssize_t n = read(fd, request, REQUEST_SIZE);
+
+		if (n < 0 && errno == ENODEV) /* unmounted */
+			_exit(0);
+		if (n < 0 && (errno == EINTR || errno == EAGAIN || errno == ENOENT))
+			continue;
+		if (n < (ssize_t)sizeof(struct fuse_in_header))
+			die("request to the file system");
+		serve_one((const void *)request, release_fd);
+	}
+}
+
+static char *page_of_round(void)
+{
+	return ctl->fuse_map + (ctl->round * STEP_PAGES) % FILE_PAGES * PAGE;
+}
+
+void fuse_prepare(void)
+{
+	int fd;
+
+	if (!ctl->fuse_map) {
+		fd = open(FUSE_FILE, O_RDWR | O_CLOEXEC);
+		if (fd < 0)
+			die("open of " FUSE_FILE);
+		ctl->fuse_map =
+			mmap(NULL, FILE_PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		if (ctl->fuse_map == MAP_FAILED)
+			die("mmap of " FUSE_FILE);
+		close(fd);
+		madvise(ctl->fuse_map, FILE_PAGES * PAGE, MADV_RANDOM);
+	}
+	if (opts.means->remote)
+		return;
+	if (!opts.means->storm)
+		*(volatile char *)page_of_round() = 1; /* dirty */
+}
+
+static void stall_next(uint32_t opcode)
+{
+	__atomic_store_n(&ctl->stall, opcode, __ATOMIC_RELEASE);
+}
+
+void fuse_hold_write(void)
+{
+	stall_next(FUSE_WRITE);
+	if (mmap(page_of_round(), PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+		 0) == MAP_FAILED)
+		die("mmap over a FUSE page");
+}
+
+void fuse_hold_munmap(void)
+{
+	stall_next(FUSE_WRITE);
+	if (munmap(page_of_round(), PAGE))
+		die("munmap of a FUSE page");
+}
+
+void fuse_hold_read(void)
+{
+	char path[64], byte;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/mem", ctl->target);
+	fd = open(path, O_RDONLY);
+	if (fd < 0)
+		die("open of the target's memory");
+	stall_next(FUSE_READ);
+	if (pread(fd, &byte, 1, (off_t)(uintptr_t)page_of_round()) != 1)
+		die("read of the target's FUSE page");
+	close(fd);
+}
+
+void fuse_hold_herd(void)
+{
+	uint64_t end_ns = now_ns() + ctl->hold_ns;
+	char *page = ctl->fuse_map;
+	int fd = open(FUSE_FILE, O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		die("open of " FUSE_FILE);
+	go_first();
+	while (now_ns() < end_ns) {
+		*(volatile char *)page = 1;
+		/* Maps the same page again; what closes is the mapping before it. */
+		if (mmap(page, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) ==
+		    MAP_FAILED)
+			die("mmap over a FUSE page");
+	}
+	close(fd);
+}

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The controller: starts the others, finds the size of the range that makes
+ * the hold as long as it should be, learns the address of the target's lock,
+ * runs the rounds and prints what came out.
+ */
+#include "contend_role.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define FIRST_SIZE  (64UL << 20)
+#define MIN_SIZE    (1UL << 20)
+#define MAX_SIZE    (64UL << 30)
+#define PATIENCE_S  60
+#define WARM_ROUNDS 8
+#define WARM_NS	    50000000UL
+
+struct ctl *ctl;
+
+static pid_t pids[MAX_PIDS];
+static size_t n_pids;
+static int release_fd = -1;
+
+static void stop_all(void)
+{
+	for (size_t i = 0; i < n_pids; i++)
+		kill(pids[i], SIGKILL);
+	for (size_t i = 0; i < n_pids; i++)
+		waitpid(pids[i], NULL, 0);
+	n_pids = 0;
+}
+
+static void fail(const char *what)
+{
+	fprintf(stderr, "contend: %s\n", what);
+	stop_all();
+	exit(1);
+}
+
+static void meet(uint32_t *gate, uint32_t value, const char *what)
+{
+	for (int i = 0; i < PATIENCE_S; i++) {
+		if (gate_wait(gate, value, 1))
+			return;
+		if (waitpid(-1, NULL, WNOHANG) > 0)
+			fail("a part of the generator died");
+	}
+	fail(what);
+}
+
+static void wait_for_line(void)
+{
+	int c;
+
+	do {
+		c = getchar();
+	} while (c != '\n' && c != EOF);
+}
+
+static void pause_ns(uint64_t ns)
+{
+	struct timespec ts = {ns / 1000000000, ns % 1000000000};
+
+	while (nanosleep(&ts, &ts) && errno == EINTR)
+		;
+}
+
+/* The lock is held by a task that waits for our server: let the waiters queue up. */
+static void release_when_queued(bool real)
+{
+	uint64_t deadline_ns = now_ns() + 10000000000UL, one = 1;
+
+	meet(&ctl->armed_gate, ctl->round, "the hold did not begin");
+	for (size_t i = 0; i < opts.n_waiters; i++) {
+		while (!role_sleeps(&ctl->waiters[i])) {
+			if (now_ns() > deadline_ns)
+				fail("a waiter does not wait: its operation needs no mmap_lock "
+				     "here");
+			sched_yield();
+		}
+	}
+	if (real) {
+		printf("{\"ev\":\"stuck\",\"round\":%u,\"t\":%" PRIu64 "}\n", ctl->round, now_ns());
+		fflush(stdout);
+	}
+	if (real && opts.until_release)
+		wait_for_line();
+	else
+		pause_ns(ctl->hold_ns);
+	if (write(release_fd, &one, sizeof(one)) != sizeof(one))
+		fail("release of the hold");
+}
+
+static void run_round(bool idle, bool real)
+{
+	ctl->idle_round = idle;
+	ctl->round++;
+	ctl->hold_ns = real ? opts.hold_ns : WARM_NS;
+	gate_set(&ctl->prepare_gate, ctl->round);
+	if (opts.means->fuse && !opts.means->storm)
+		release_when_queued(real);
+	meet(&ctl->held_gate, ctl->round, "the hold did not end");
+	meet(&ctl->waited_gate, ctl->round * opts.n_waiters, "a waiter did not end its round");
+}
+
+static void print_round(void)
+{
+	printf("{\"ev\":\"hold\",\"round\":%u,\"t0\":%" PRIu64 ",\"t1\":%" PRIu64 ",\"ns\":%" PRIu64
+	       "}\n",
+	       ctl->round, ctl->t0, ctl->t1, ctl->t1 - ctl->t0);
+	for (size_t i = 0; i < opts.n_waiters; i++) {
+		const struct waiter *w = &ctl->waiters[i];
+
+		if (w->long_t0)
+			printf("{\"ev\":\"wait\",\"round\":%u,\"tid\":%d,\"mode\":\"%s\",\"t0\":"
+			       "%" PRIu64 ",\"ns\":%" PRIu64 "}\n",
+			       ctl->round, w->tid, w->long_mode == READ ? "read" : "write",
+			       w->long_t0, w->long_ns);
+	}
+	fflush(stdout);
+}
+
+static void calibrate(void)
+{
+	ctl->size = opts.size ? opts.size : FIRST_SIZE;
+	if (opts.means->fixed || opts.size)
+		return;
+	/* Twice: the first answer is of a range that is far too small. */
+	for (int i = 0; i < 2; i++) {
+		double factor;
+		size_t size;
+
+		run_round(true, false);
+		factor = (double)opts.hold_ns / (double)(ctl->t1 - ctl->t0);
+		size = (size_t)(factor * (double)ctl->size) & -(2UL << 20);
+		ctl->size = size < MIN_SIZE ? MIN_SIZE : size > MAX_SIZE ? MAX_SIZE : size;
+	}
+}
+
+/* Why the kernel's own count is not to be had, or NULL. */
+static const char *warm_up(uint64_t *ret_lock)
+{
+	int learning = 0;
+
+	*ret_lock = 0;
+	/* More than once: in one round a waiter may come too late to wait. */
+	for (int i = 0; i < WARM_ROUNDS && learning >= 0 && !*ret_lock; i++) {
+		learning = perf_learn_start(ctl->waiters[0].tid);
+		run_round(false, false);
+		*ret_lock = perf_learn_lock();
+	}
+	for (size_t i = 0; i < opts.n_waiters; i++)
+		memset(ctl->waiters[i].tally, 0, sizeof(ctl->waiters[i].tally));
+	if (learning < 0)
+		return strerror(-learning);
+	if (!*ret_lock)
+		return "the first waiter did not queue in the warm-up";
+	learning = perf_count_lock(*ret_lock);
+	return learning < 0 ? strerror(-learning) : NULL;
+}
+
+static void print_ready(uint64_t lock)
+{
+	printf("{\"ev\":\"ready\",\"pid\":%d,\"hold\":\"%s\",\"size\":%zu,\"lock\":\"0x%" PRIx64
+	       "\","
+	       "\"holder\":{\"pid\":%d,\"tid\":%d},\"waiters\":[",
+	       ctl->target, opts.means->name, ctl->size, lock, ctl->holder_pid, ctl->holder_tid);
+	for (size_t i = 0; i < opts.n_waiters; i++) {
+		const struct waiter *w = &ctl->waiters[i];
+
+		printf("%s{\"pid\":%d,\"tid\":%d,\"op\":\"%s\",\"mode\":\"%s\",\"relation\":\"%"
+		       "s\"}",
+		       i ? "," : "", w->pid, w->tid, w->op->name,
+		       w->op->mode == READ ? "read" : "write", w->op->remote ? "remote" : "own");
+	}
+	puts("]}");
+	fflush(stdout);
+}
+
+static void print_tally(enum mode mode, bool remote)
+{
+	struct tally sum = {0};
+
+	for (size_t i = 0; i < opts.n_waiters; i++) {
+		const struct tally *t = &ctl->waiters[i].tally[mode];
+
+		if (ctl->waiters[i].op->remote != remote)
+			continue;
+		sum.count += t->count;
+		sum.total_ns += t->total_ns;
+		sum.near += t->near;
+		sum.awake += t->awake;
+		if (t->max_ns > sum.max_ns)
+			sum.max_ns = t->max_ns;
+	}
+	printf("\"%s_%s\":{\"count\":%" PRIu64 ",\"total_ns\":%" PRIu64 ",\"max_ns\":%" PRIu64
+	       ",\"near\":%" PRIu64 ",\"awake\":%" PRIu64 "},",
+	       remote ? "remote" : "own", mode == READ ? "read" : "write", sum.count, sum.total_ns,
+	       sum.max_ns, sum.near, sum.awake);
+}
+
+static void print_totals(const char *no_perf)
+{
+	printf("{\"ev\":\"totals\",\"threshold_ns\":%" PRIu64 ",\"rounds\":%u,", opts.threshold_ns,
+	       opts.rounds);
+	for (int mode = READ; mode < NR_MODES; mode++) {
+		print_tally(mode, false);
+		print_tally(mode, true);
+	}
+	if (no_perf)
+		printf("\"perf\":null,\"perf_why\":\"%s\"}\n", no_perf);
+	else
+		printf("\"perf\":%" PRIu64 "}\n", perf_read());
+	fflush(stdout);
+}
+
+static void start_all(void)
+{
+	int fuse_fd = opts.means->fuse ? fuse_mount() : -1;
+	uint32_t n_roles = 2 + opts.n_waiters;
+
+	if (opts.means->fuse && fuse_fd < 0) {
+		errno = -fuse_fd;
+		die("mount of a FUSE file system on " FUSE_DIR);
+	}
+	release_fd = eventfd(0, EFD_CLOEXEC);
+	for (size_t i = 0; i < opts.n_waiters; i++)
+		ctl->waiters[i].op = opts.ops[i % opts.n_ops];
+	if (release_fd < 0)
+		die("eventfd");
+	n_pids = role_spawn_all(pids, fuse_fd, release_fd);
+	meet(&ctl->ready_gate, n_roles, "the generator did not start");
+}
+
+void run_all(void)
+{
+	const char *no_perf;
+	uint64_t lock = 0;
+	int perf;
+
+	ctl = mmap(NULL, sizeof(*ctl), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (ctl == MAP_FAILED)
+		die("mmap");
+	/* What is mounted (FUSE, perhaps tracefs) goes when the last of us goes. */
+	if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL))
+		die("mount namespace of its own (needs root)");
+	perf = perf_open_counter();
+	start_all();
+	calibrate();
+	no_perf = warm_up(&lock);
+	if (perf < 0)
+		no_perf = strerror(-perf);
+	print_ready(lock);
+	wait_for_line();
+	for (uint32_t i = 0; i < opts.rounds; i++) {
+		run_round(false, true);
+		if (!opts.quiet)
+			print_round();
+	}
+	print_totals(no_perf);
+	while (getchar() != EOF)
+		;
+	stop_all();
+}
