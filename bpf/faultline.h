@@ -258,7 +258,8 @@ _Static_assert(sizeof(struct fl_task_stack) == 136 + 8 * FL_STACK_DEPTH, "fl_tas
 #define FL_VMA_PATH		(1 << 2)	/* names reaches the process's root */
 #define FL_VMA_OTHER_ROOT	(1 << 3)	/* names ends at the root of another mount tree */
 #define FL_VMA_NO_DIR		(1 << 4)	/* no path at all: memfd, SysV memory */
-#define FL_VMA_CHANGED		(1 << 5)	/* the mapping changed under the walk: ask again */
+#define FL_VMA_EXE		(1 << 5)	/* the file is /proc/PID/exe */
+#define FL_VMA_CHANGED		(1 << 6)	/* the mapping changed under the walk: ask again */
 
 struct fl_vma {
 	__u64 addr;
@@ -266,12 +267,13 @@ struct fl_vma {
 	__u64 end;
 	__u64 pgoff;		/* pages */
 	__u64 ino;
+	__u64 magic;		/* of the file system: linux/magic.h */
 	__u32 dev;		/* the kernel's dev_t of the file system */
 	__u32 flags;		/* FL_VMA_* */
 	__u32 names_len;
 	__u32 nr_names;
 	char names[FL_VMA_NAMES_LEN];
 };
-_Static_assert(sizeof(struct fl_vma) == 56 + FL_VMA_NAMES_LEN, "fl_vma");
+_Static_assert(sizeof(struct fl_vma) == 64 + FL_VMA_NAMES_LEN, "fl_vma");
 
 #endif

@@ -160,6 +160,9 @@ int what_is_mapped(struct bpf_iter__task *ctx)
 	if (file) {
 		reply.ino = BPF_CORE_READ(file, f_inode, i_ino);
 		reply.dev = BPF_CORE_READ(file, f_inode, i_sb, s_dev);
+		reply.magic = BPF_CORE_READ(file, f_inode, i_sb, s_magic);
+		if (file == BPF_CORE_READ(mm, exe_file))
+			reply.flags |= FL_VMA_EXE;
 		reply.flags |= FL_VMA_FILE | walk_path(task, file);
 	}
 	if (!holds(vma, mm, reply.addr) || BPF_CORE_READ(vma, vm_file) != file ||

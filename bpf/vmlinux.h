@@ -131,6 +131,7 @@ struct maple_tree {
 
 struct mm_struct___vmas {
 	struct maple_tree mm_mt;
+	struct file *exe_file;
 };
 
 struct qstr {
@@ -139,6 +140,7 @@ struct qstr {
 
 struct super_block {
 	__u32 s_dev;
+	unsigned long s_magic;
 };
 
 struct inode {

@@ -112,6 +112,7 @@ static int fill_in(const struct fl_vma *reply, struct vma_info *ret_info)
 
 	if (reply->flags & FL_VMA_FILE) {
 		info.ino = reply->ino;
+		info.fs_magic = reply->magic;
 		info.dev = makedev(reply->dev >> KERNEL_MINOR_BITS,
 				   reply->dev & ((1U << KERNEL_MINOR_BITS) - 1));
 	}

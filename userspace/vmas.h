@@ -15,17 +15,21 @@
 
 struct vmas;
 
+/* Of an address of which nothing is known, end is 0. */
 struct vma_info {
-	uint64_t start; /* 0 with end 0: nothing known of this address */
+	uint64_t start;
 	uint64_t end;
 	uint64_t offset; /* in the file, of start; bytes */
 	uint64_t ino;
-	dev_t dev; /* of the file system; stat() may tell another one
-					 * for btrfs subvolumes and overlays */
+	/* of the file system; stat() may tell another one (btrfs, overlay) */
+	dev_t dev;
+	uint64_t fs_magic; /* linux/magic.h */
 	uint32_t flags; /* FL_VMA_* */
-	char *path; /* raw bytes, seen from the process's root; a name
-					 * without "/" where there is no path (memfd);
-					 * NULL: no file, or path not known */
+	/*
+	 * Raw bytes, seen from the process's root; a name without "/" where
+	 * there is no path (memfd); NULL: no file, or path not known.
+	 */
+	char *path;
 };
 
 /*
