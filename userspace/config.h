@@ -18,51 +18,60 @@
 
 struct config {
 	/* [measure] */
-	uint64_t min_wait_ns;		/* MinWait=0 */
-	uint64_t event_min_ns;		/* EventMin=1ms */
-	uint64_t stack_min_ns;		/* StackMin=1ms */
-	uint64_t unfinished_min_ns;	/* UnfinishedMin=500ms */
-	bool holders;			/* Holders=yes */
-	bool user_stacks;		/* UserStacks=no */
-	bool exact;			/* Exact=no */
-	bool release;			/* Release=yes */
-	uint32_t max_waiters;		/* MaxWaiters=8192 */
-	uint32_t max_procs;		/* MaxProcesses=4096 */
-	uint32_t max_blames;		/* MaxHolders=4096 */
-	uint32_t max_stacks;		/* MaxStacks=1024 */
-	uint64_t ring_bytes;		/* RingSize=512K */
+	uint64_t min_wait_ns; /* MinWait=0 */
+	uint64_t event_min_ns; /* EventMin=1ms */
+	uint64_t stack_min_ns; /* StackMin=1ms */
+	uint64_t unfinished_min_ns; /* UnfinishedMin=500ms */
+	bool holders; /* Holders=yes */
+	bool user_stacks; /* UserStacks=no */
+	bool exact; /* Exact=no */
+	bool release; /* Release=yes */
+	uint32_t max_waiters; /* MaxWaiters=8192 */
+	uint32_t max_procs; /* MaxProcesses=4096 */
+	uint32_t max_blames; /* MaxHolders=4096 */
+	uint32_t max_stacks; /* MaxStacks=1024 */
+	uint64_t ring_bytes; /* RingSize=512K */
 	/* [hot]: escalation */
-	uint64_t hot_min_ns;		/* EventMin=100us */
-	uint32_t hot_enter_millipct;	/* Enter=5%: waiting time to window, one process */
-	uint32_t hot_leave_millipct;	/* Leave=1% */
-	uint32_t hot_max;		/* Max=16 processes at a time */
+	uint64_t hot_min_ns; /* EventMin=100us */
+	uint32_t hot_enter_millipct; /* Enter=5%: waiting time to window, one process */
+	uint32_t hot_leave_millipct; /* Leave=1% */
+	uint32_t hot_max; /* Max=16 processes at a time */
 	/* [incident] */
-	bool incidents;			/* Enabled=yes */
-	char *incident_dir;		/* Directory=/var/lib/faultline/incidents */
-	uint64_t incident_wait_ns;	/* Wait=1s: a single wait */
-	uint32_t incident_millipct;	/* Ratio=100%: waiting time of all threads to window */
-	uint64_t incident_max_bytes;	/* MaxDisk=64M */
-	uint32_t incident_max_files;	/* MaxFiles=200 */
-	uint64_t incident_cooldown_ns;	/* Cooldown=30s, one process */
+	bool incidents; /* Enabled=yes */
+	char *incident_dir; /* Directory=/var/lib/faultline/incidents */
+	uint64_t incident_wait_ns; /* Wait=1s: a single wait */
+	uint32_t incident_millipct; /* Ratio=100%: waiting time of all threads to window */
+	uint64_t incident_max_bytes; /* MaxDisk=64M */
+	uint32_t incident_max_files; /* MaxFiles=200 */
+	uint64_t incident_cooldown_ns; /* Cooldown=30s, one process */
 	/* [breaker] */
-	bool breaker;			/* Enabled=yes */
-	uint32_t breaker_cost_millipct;	/* MaxCost=1%: BPF run time to CPU time of the host */
-	uint64_t breaker_max_rate;	/* MaxRate=2000000: program runs a second */
-	uint64_t breaker_cooldown_ns;	/* Cooldown=60s */
+	bool breaker; /* Enabled=yes */
+	uint32_t breaker_cost_millipct; /* MaxCost=1%: BPF run time to CPU time of the host */
+	uint64_t breaker_max_rate; /* MaxRate=2000000: program runs a second */
+	uint64_t breaker_cooldown_ns; /* Cooldown=60s */
 	/* [socket] */
-	char *socket_path;		/* Path=/run/faultline/control.sock */
-	char *socket_group;		/* Group= (empty: root only) */
-	uint32_t socket_max_clients;	/* MaxClients=32 */
+	char *socket_path; /* Path=/run/faultline/control.sock */
+	char *socket_group; /* Group= (empty: root only) */
+	uint32_t socket_max_clients; /* MaxClients=32 */
 	/* [metrics] */
-	char *metrics_listen;		/* Listen= (empty: off); unix:/path or 127.0.0.1:9946 or [::1]:9946 */
-	char *metrics_textfile;		/* Textfile= (empty: off): path of a .prom file */
-	uint64_t metrics_interval_ns;	/* Interval=15s, of the textfile */
-	uint32_t metrics_top;		/* TopCgroups=20 */
-	bool metrics_per_process;	/* PerProcess=no: series of hot processes */
+	char *metrics_listen; /* Listen= (empty: off); unix:/path or 127.0.0.1:9946 or [::1]:9946 */
+	char *metrics_textfile; /* Textfile= (empty: off): path of a .prom file */
+	uint64_t metrics_interval_ns; /* Interval=15s, of the textfile */
+	uint32_t metrics_top; /* TopCgroups=20 */
+	bool metrics_per_process; /* PerProcess=no: series of hot processes */
 	/* [daemon] */
-	uint64_t interval_ns;		/* Interval=250ms */
-	char *log_level;		/* LogLevel=info: err warning info debug */
+	uint64_t interval_ns; /* Interval=250ms */
+	char *log_level; /* LogLevel=info: err warning info debug */
+
+	/* where it comes from */
+	char **files; /* read, in this order */
+	size_t n_files;
+	char **origins; /* "file:line" by key of the table; NULL: default */
 };
+
+/* Bytes in a line, without its end: the smallest that builds of libinih take. */
+#define CONFIG_MAX_LINE 196
+#define CONFIG_MAX_FILE (1 << 20)
 
 /* One message a problem: "/etc/x.conf:12: [measure] MinWait: 'abc' is no duration; ..." */
 typedef void (*config_problem_fn)(void *arg, const char *message);
@@ -74,11 +83,22 @@ typedef void (*config_problem_fn)(void *arg, const char *message);
  * negative errno: -ENOMEM. A missing main file is no problem, an unreadable
  * one is.
  */
-int config_load(const char *root, const char *path, config_problem_fn problem,
-		void *arg, struct config **ret_config);
-void config_free(struct config *config);	/* NULL-safe */
+int config_load(const char *root, const char *path, config_problem_fn problem, void *arg,
+		struct config **ret_config);
+void config_free(struct config *config); /* NULL-safe */
 /* As a complete INI file: every key with its value, and where it comes from as a comment. */
 int config_dump(const struct config *config, FILE *out);
+/* The sample file: every key with its help, its default in a comment. */
+int config_sample(FILE *out);
+/* Only the text of one file, as for config_load(): for tests and fuzzers. */
+int config_parse(const char *name, const char *text, size_t len, config_problem_fn problem,
+		 void *arg, struct config **ret_config);
+/*
+ * Calls fn with "[section] Key" of each key that differs and takes effect only
+ * after a restart (sizes, paths, features). Returns their number.
+ */
+size_t config_needs_restart(const struct config *old, const struct config *now,
+			    void (*fn)(void *arg, const char *name), void *arg);
 void config_session_opts(const struct config *config, struct session_opts *ret_opts);
 
 #endif
