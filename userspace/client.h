@@ -9,9 +9,9 @@
  *                                           breaker:{...}, snapshot:{meta and features only}}
  *   {"cmd":"snapshot","stacks":bool}    -> {"ok":true,"snapshot":{...}}
  *   {"cmd":"metrics"}                   -> {"ok":true,"text":"..."}
- *   {"cmd":"watch","min_wait_ns":N}     -> {"ok":true} and then one {"wait":{...},...} a line as
- *                                          they are seen (a snapshot with one wait), {"lost":N}
- *                                          when the client was too slow
+ *   {"cmd":"watch","min_wait_ns":N}     -> {"ok":true} and then {"wait":{...}} a line as they are
+ *                                          seen: a snapshot with one wait, waits[0], and its
+ *                                          stacks; {"lost":N} when the client was too slow
  * Errors: {"ok":false,"errno":N,"error":"one line"}.
  */
 #ifndef FAULTLINE_CLIENT_H
