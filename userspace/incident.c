@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What happened while nobody looked? A record goes to a temporary file, is
+ * synced and then renamed, so that a reader sees all of it or nothing, whatever
+ * kills the writer; what it left is cleared at the next start. The oldest
+ * records make room. It decides nothing but the cooldown.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "incident.h"
+#include "incident_dir.h"
+
+#define N_COOLDOWNS 256 /* processes in cooldown at a time; the oldest gives way */
+
+struct cooldown {
+	uint32_t tgid;
+	enum incident_kind kind;
+	uint64_t start_ns;
+	uint64_t since_ns; /* 0: free */
+};
+
+struct incident_store {
+	char *dir;
+	struct incident_opts opts;
+	struct incident_stats stats;
+	struct cooldown cooldowns[N_COOLDOWNS];
+	unsigned int serial;
+};
+
+const char *incident_kind_name(enum incident_kind kind)
+{
+	static const char *const names[] = {"wait", "ratio"};
+
+	return kind < INCIDENT_NR_KINDS ? names[kind] : "?";
+}
+
+static int make_dir(const char *dir)
+{
+	char path[4096];
+
+	if (snprintf(path, sizeof(path), "%s", dir) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	for (char *c = path + 1; *c; c++) {
+		if (*c != '/')
+			continue;
+		*c = '\0';
+		if (mkdir(path, 0755) && errno != EEXIST)
+			return -errno;
+		*c = '/';
+	}
+	/* stacks and command names of everybody: for root only */
+	return mkdir(path, 0750) && errno != EEXIST ? -errno : 0;
+}
+
+/* Make the folder, clear left-overs, count what is there. */
+static int prepare(struct incident_store *store, bool clear)
+{
+	struct incident_dir dir;
+	int err = make_dir(store->dir);
+
+	if (!err)
+		err = incident_dir_scan(store->dir, clear, &dir);
+	if (err)
+		return err;
+	store->stats.files = dir.n;
+	store->stats.bytes = dir.bytes;
+	incident_dir_free(&dir);
+	return 0;
+}
+
+int incident_open(const struct incident_opts *opts, struct incident_store **ret_store)
+{
+	struct incident_store *store = calloc(1, sizeof(*store));
+
+	if (!store)
+		return -ENOMEM;
+	store->opts = *opts;
+	store->dir = strdup(opts->dir);
+	if (!store->dir) {
+		free(store);
+		return -ENOMEM;
+	}
+	*ret_store = store;
+	store->stats.last_error = prepare(store, true);
+	return store->stats.last_error;
+}
+
+void incident_close(struct incident_store *store)
+{
+	if (!store)
+		return;
+	free(store->dir);
+	free(store);
+}
+
+void incident_set_opts(struct incident_store *store, const struct incident_opts *opts)
+{
+	store->opts = *opts;
+}
+
+void incident_stats(const struct incident_store *store, struct incident_stats *ret_stats)
+{
+	*ret_stats = store->stats;
+}
+
+bool incident_due(struct incident_store *store, uint32_t tgid, uint64_t start_ns,
+		  enum incident_kind kind, uint64_t now_ns)
+{
+	struct cooldown *slot = &store->cooldowns[0];
+
+	for (size_t i = 0; i < N_COOLDOWNS; i++) {
+		struct cooldown *c = &store->cooldowns[i];
+
+		if (c->since_ns && c->tgid == tgid && c->start_ns == start_ns && c->kind == kind) {
+			slot = c;
+			break;
+		}
+		if (c->since_ns < slot->since_ns)
+			slot = c;
+	}
+	if (slot->since_ns && slot->tgid == tgid && slot->start_ns == start_ns &&
+	    slot->kind == kind && now_ns - slot->since_ns < store->opts.cooldown_ns) {
+		store->stats.suppressed++;
+		return false;
+	}
+	*slot = (struct cooldown){tgid, kind, start_ns, now_ns ? now_ns : 1};
+	return true;
+}
+
+static json_t *to_json(const struct incident *in, const json_t *snapshot)
+{
+	char host[65] = "";
+	json_t *head;
+
+	gethostname(host, sizeof(host) - 1);
+	head = json_pack("{s:s, s:I, s:s, s:I, s:I, s:s, s:s*, s:I, s:I, s:b, s:s*, s:s*}", "id",
+			 in->id, "time_unix_ns", (json_int_t)in->time_unix_ns, "kind",
+			 incident_kind_name(in->kind), "tgid", (json_int_t)in->tgid, "start_ns",
+			 (json_int_t)in->start_ns, "comm", in->comm, "cgroup", in->cgroup,
+			 "wait_ns", (json_int_t)in->wait_ns, "ratio_millipct",
+			 (json_int_t)in->ratio_millipct, "finished", in->finished, "host", host,
+			 "verdict", in->verdict);
+	if (!head)
+		return NULL;
+	return json_pack("{s:i, s:o, s:O}", "schema", INCIDENT_SCHEMA, "incident", head, "snapshot",
+			 (json_t *)snapshot);
+}
+
+/* Room for bytes more, and one file more. */
+static int make_room(struct incident_store *store, uint64_t bytes, const char *keep)
+{
+	struct incident_dir dir;
+	int err = incident_dir_scan(store->dir, false, &dir);
+
+	if (err)
+		return err;
+	for (size_t i = 0; i < dir.n; i++) { /* oldest first */
+		if (dir.files - dir.removed + 1 <= store->opts.max_files &&
+		    dir.bytes + bytes <= store->opts.max_bytes)
+			break;
+		if (!strncmp(dir.entries[i].name, keep, strlen(keep)) && *keep)
+			continue; /* it is about to be replaced */
+		if (!incident_dir_remove(store->dir, &dir, i))
+			store->stats.removed++;
+	}
+	store->stats.files = dir.files - dir.removed;
+	store->stats.bytes = dir.bytes;
+	incident_dir_free(&dir);
+	return 0;
+}
+
+static void make_id(struct incident_store *store, struct incident *incident)
+{
+	time_t seconds = incident->time_unix_ns / 1000000000;
+	struct tm tm;
+	char stamp[32];
+
+	gmtime_r(&seconds, &tm);
+	strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", &tm);
+	do {
+		snprintf(incident->id, sizeof(incident->id), "%s-%u-%u", stamp, incident->tgid,
+			 ++store->serial);
+	} while (incident_dir_exists(store->dir, incident->id));
+}
+
+static int write_record(struct incident_store *store, struct incident *incident,
+			const json_t *snapshot)
+{
+	json_t *doc = to_json(incident, snapshot);
+	char *text = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
+	size_t len = text ? strlen(text) : 0;
+	int err = text ? 0 : -ENOMEM;
+
+	if (!err && (len + 1 > INCIDENT_MAX_FILE || len + 1 > store->opts.max_bytes))
+		err = -EFBIG;
+	json_decref(doc);
+	if (!err)
+		err = make_dir(store->dir);
+	if (!err)
+		err = make_room(store, len + 1, incident->id);
+	if (!err) {
+		text[len] = '\n'; /* in place of the terminator */
+		err = incident_dir_write(store->dir, incident->id, text, len + 1);
+	}
+	free(text);
+	return err;
+}
+
+int incident_write(struct incident_store *store, struct incident *incident, const json_t *snapshot)
+{
+	bool fresh = !incident->id[0];
+	int err;
+
+	if (fresh)
+		make_id(store, incident);
+	err = write_record(store, incident, snapshot);
+	store->stats.last_error = err;
+	if (err) {
+		store->stats.failed++;
+		if (fresh)
+			incident->id[0] = '\0';
+		return err;
+	}
+	store->stats.written += fresh;
+	prepare(store, false);
+	return 0;
+}
