@@ -10,7 +10,8 @@
  */
 #include "lock.bpf.h"
 
-char LICENSE[] SEC("license") = "GPL";
+char LICENSE[] SEC("license")
+= "GPL";
 
 struct slow {
 	__u64 begin_ns;
@@ -29,7 +30,7 @@ static __always_inline int enter(__u64 lock, bool write)
 	struct task_struct *cur = bpf_get_current_task_btf();
 	struct fl_config *cfg = settings();
 	struct target target;
-	struct slow now = { .lock = lock };
+	struct slow now = {.lock = lock};
 	__u32 tid = cur->pid;
 
 	if (!cfg || !target_of(lock, write, cur, &target))
@@ -46,7 +47,8 @@ static __always_inline int leave(__u64 lock, bool write)
 {
 	struct task_struct *cur = bpf_get_current_task_btf();
 	struct fl_config *cfg = settings();
-	struct fl_stat_key key = { .kind = FL_SPUN };
+	struct fl_stat_key key = {.kind = FL_SPUN};
+	struct fl_task_ref self = {};
 	struct fl_waiter *waiter;
 	struct target target;
 	struct fl_stat *stat;
@@ -63,7 +65,11 @@ static __always_inline int leave(__u64 lock, bool write)
 	if (waiter && waiter->lock == lock && waiter->last_begin_ns >= begin)
 		return 0;
 	now = bpf_ktime_get_ns();
-	if (!cfg || now - begin < cfg->min_wait_ns || !target_of(lock, write, cur, &target))
+	if (!cfg || !target_of(lock, write, cur, &target))
+		return 0;
+	if (write && cfg->holders && read_task(&self, cur, target.mm, cur))
+		note_writer(lock, &self, now);
+	if (now - begin < cfg->min_wait_ns)
 		return 0;
 
 	if (target.leader) {

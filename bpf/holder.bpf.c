@@ -9,7 +9,8 @@
  */
 #include "lock.bpf.h"
 
-char LICENSE[] SEC("license") = "GPL";
+char LICENSE[] SEC("license")
+= "GPL";
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -12,7 +12,7 @@
 #include <bpf/bpf_tracing.h>
 
 struct target {
-	struct task_struct *leader;	/* of the locked process; untrusted */
+	struct task_struct *leader; /* of the locked process; untrusted */
 	__u64 mm;
 	__u8 cls;
 	__u8 rel;
@@ -106,8 +106,7 @@ struct regs_tail {
  * arguments, or an exception (orig_ax is -1). Stale only if the task has left
  * the kernel, which a task that holds a lock cannot have.
  */
-static __always_inline void read_call(struct fl_task_ref *ref, __u64 stack,
-				      struct task_struct *cur)
+static __always_inline void read_call(struct fl_task_ref *ref, __u64 stack, struct task_struct *cur)
 {
 	struct regs_tail regs;
 	__u64 at = stack + regs_distance_of(cur) + bpf_core_field_offset(struct pt_regs, dx);
@@ -162,8 +161,8 @@ static __always_inline __u8 read_holder(struct fl_task_ref *ref, __u64 count, __
 	if (!task || task == cur)
 		return FL_CONF_NONE;
 	if (owner & RWSEM_READER_OWNED)
-		conf = count & RWSEM_WRITER_LOCKED || !(count >> RWSEM_READER_SHIFT) ? FL_CONF_NONE :
-										       FL_CONF_HINT;
+		conf = count & RWSEM_WRITER_LOCKED || !(count >> RWSEM_READER_SHIFT) ? FL_CONF_NONE
+										     : FL_CONF_HINT;
 	else
 		conf = count & RWSEM_WRITER_LOCKED ? FL_CONF_EXACT : FL_CONF_NONE;
 	if (conf == FL_CONF_NONE)
@@ -173,6 +172,25 @@ static __always_inline __u8 read_holder(struct fl_task_ref *ref, __u64 count, __
 		return FL_CONF_NONE;
 	}
 	return conf;
+}
+
+static const struct fl_release no_writer;
+
+/* A writer that has got the lock holds it from now on. */
+static __always_inline void note_writer(__u64 lock, const struct fl_task_ref *self, __u64 now)
+{
+	struct fl_release *writer = bpf_map_lookup_elem(&writers, &lock);
+
+	if (!writer) {
+		bpf_map_update_elem(&writers, &lock, &no_writer, BPF_NOEXIST);
+		writer = bpf_map_lookup_elem(&writers, &lock);
+		if (!writer) {
+			count(FL_LOST_RELEASES_FULL);
+			return;
+		}
+	}
+	writer->task = *self;
+	writer->ts_ns = now;
 }
 
 static __always_inline __u32 hist_slot(__u64 ns)

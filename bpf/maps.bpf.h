@@ -51,6 +51,14 @@ struct {
 	__type(value, struct fl_release);
 } releases SEC(".maps");
 
+/* The last writer that got a lock in the slow path, and when. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u64);
+	__type(value, struct fl_release);
+} writers SEC(".maps");
+
 /*
  * Per-CPU plain add. Two adds to the same counter on one CPU can only meet
  * where a program is preempted or interrupted by itself; one count may then be

@@ -10,7 +10,8 @@
  */
 #include "lock.bpf.h"
 
-char LICENSE[] SEC("license") = "GPL";
+char LICENSE[] SEC("license")
+= "GPL";
 
 static const struct fl_release no_release;
 

@@ -15,7 +15,7 @@
 #endif
 
 typedef _Bool bool;
-#define true  1
+#define true 1
 #define false 0
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -36,7 +36,7 @@ struct rw_semaphore {
 
 struct mm_struct {
 	struct rw_semaphore mmap_lock;
-	struct task_struct *owner;	/* CONFIG_MEMCG */
+	struct task_struct *owner; /* CONFIG_MEMCG */
 };
 
 struct kernfs_node {
@@ -54,7 +54,7 @@ struct css_set {
 struct task_struct {
 	void *stack;
 	unsigned int flags;
-	int on_cpu;			/* CONFIG_SMP */
+	int on_cpu; /* CONFIG_SMP */
 	int pid;
 	int tgid;
 	struct task_struct *group_leader;
@@ -108,8 +108,8 @@ enum rwsem_wake_type {
 };
 
 /* vmas.bpf.c: the mappings of a process and the paths of their files (6.1) */
-#define NR_RANGE_PIVOTS  15 /* MAPLE_RANGE64_SLOTS - 1, of 64-bit kernels */
-#define NR_ARANGE_PIVOTS 9  /* MAPLE_ARANGE64_SLOTS - 1 */
+#define NR_RANGE_PIVOTS	 15 /* MAPLE_RANGE64_SLOTS - 1, of 64-bit kernels */
+#define NR_ARANGE_PIVOTS 9 /* MAPLE_ARANGE64_SLOTS - 1 */
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 

@@ -18,7 +18,8 @@
  */
 #include "lock.bpf.h"
 
-char LICENSE[] SEC("license") = "GPL";
+char LICENSE[] SEC("license")
+= "GPL";
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -165,18 +166,33 @@ int BPF_PROG(who_starts_to_wait, void *lock, unsigned int flags)
 	return 0;
 }
 
-/* The task that released the lock during the wait knows better than a hint. */
-static __always_inline void improve_holder(struct fl_waiter *w)
+/*
+ * The holder at the beginning need not be the one that was waited for: a writer
+ * that was queued before us may have held the lock for most of the time. It is
+ * known since it got the lock. Else the task that released the lock during the
+ * wait knows better than a hint.
+ */
+static __always_inline void improve_holder(struct fl_waiter *w, const struct fl_config *cfg,
+					   __u64 now)
 {
-	struct fl_release *release;
+	struct fl_release *writer, *release;
 
-	if (w->conf >= FL_CONF_RELEASE)
+	writer = bpf_map_lookup_elem(&writers, &w->lock);
+	if (writer && writer->ts_ns > w->begin_ns && writer->task.tid != w->self.tid &&
+	    now - writer->ts_ns > (now - w->begin_ns) / 2) {
+		w->holder = writer->task;
+		w->conf = FL_CONF_EXACT;
+		w->owner = 0; /* it named another task */
+		return;
+	}
+	if (!cfg->releases || w->conf >= FL_CONF_RELEASE)
 		return;
 	release = bpf_map_lookup_elem(&releases, &w->lock);
 	if (!release || release->ts_ns < w->begin_ns || release->task.tid == w->self.tid)
 		return;
 	w->holder = release->task;
 	w->conf = FL_CONF_RELEASE;
+	w->owner = 0;
 }
 
 /* Of the holder as it is now: empty if the task is not the one that held. */
@@ -297,7 +313,7 @@ SEC("tp_btf/contention_end")
 int BPF_PROG(who_stops_to_wait, void *lock, int ret)
 {
 	struct fl_stat_key key = {};
-	struct fl_stack_key stack = { .kstack = -1, .ustack = -1 };
+	struct fl_stack_key stack = {.kstack = -1, .ustack = -1};
 	struct task_struct *cur = bpf_get_current_task_btf();
 	__u32 tid = cur->pid;
 	struct fl_config *cfg;
@@ -325,8 +341,11 @@ int BPF_PROG(who_stops_to_wait, void *lock, int ret)
 		count(FL_SEEN_BELOW_MIN);
 		return 0;
 	}
-	if (cfg->holders && cfg->releases)
-		improve_holder(w);
+	if (cfg->holders) {
+		improve_holder(w, cfg, now);
+		if (w->mode == FL_WRITE && !ret)
+			note_writer(w->lock, &w->self, now);
+	}
 	w->begin_ns = 0;
 
 	key.start_ns = w->start_ns;
@@ -337,9 +356,9 @@ int BPF_PROG(who_stops_to_wait, void *lock, int ret)
 	key.shard = bpf_get_smp_processor_id() % (cfg->nr_shards ?: 1);
 	stat = bpf_map_lookup_elem(&stats, &key);
 	if (!stat)
-		stat = stat_of(&key, target_of(w->lock, w->mode == FL_WRITE, cur, &target) ?
-					     target.leader :
-					     NULL);
+		stat = stat_of(&key, target_of(w->lock, w->mode == FL_WRITE, cur, &target)
+					     ? target.leader
+					     : NULL);
 	if (stat)
 		stat_add(stat, now, ns);
 	else

@@ -8,17 +8,17 @@
 
 struct kernel_facts {
 	bool btf;
-	bool contention;		/* lock:contention_begin and _end */
-	bool contended_release;		/* lock:contended_release */
-	bool mark_wake;			/* rwsem_mark_wake() in BTF */
-	bool slowpaths;			/* both rwsem slow paths in BTF */
-	bool mm_owner;			/* mm_struct.owner (CONFIG_MEMCG) */
-	bool vma_lock_rwsem;		/* struct vma_lock: 6.4 to 6.14 */
-	bool per_vma_locks;		/* vm_area_struct.vm_lock_seq */
-	bool maple_tree;		/* mm_struct.mm_mt */
-	bool rt;			/* no rwsem owner word */
-	bool speculative;		/* vm.spf_enabled is there */
-	int mmap_lock_args;		/* of mmap_lock_start_locking; 0: not there */
+	bool contention; /* lock:contention_begin and _end */
+	bool contended_release; /* lock:contended_release */
+	bool mark_wake; /* rwsem_mark_wake() in BTF */
+	bool slowpaths; /* both rwsem slow paths in BTF */
+	bool mm_owner; /* mm_struct.owner (CONFIG_MEMCG) */
+	bool vma_lock_rwsem; /* struct vma_lock: 6.4 to 6.14 */
+	bool per_vma_locks; /* vm_area_struct.vm_lock_seq */
+	bool maple_tree; /* mm_struct.mm_mt */
+	bool rt; /* no rwsem owner word */
+	bool speculative; /* vm.spf_enabled is there */
+	int mmap_lock_args; /* of mmap_lock_start_locking; 0: not there */
 	/* addresses of kernel variables; 0: not there or hidden */
 	uint64_t vma_lock_cachep_addr;
 	uint64_t page_offset_base_addr;

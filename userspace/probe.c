@@ -17,8 +17,8 @@
 #include "probe_internal.h"
 
 static const char *const feature_names[PROBE_NR_FEATURES] = {
-	[PROBE_WAIT] = "wait",	     [PROBE_REMOTE] = "remote",	  [PROBE_VMA_LOCK] = "vma_lock",
-	[PROBE_STACKS] = "stacks",   [PROBE_RELEASE] = "release", [PROBE_EXACT] = "exact",
+	[PROBE_WAIT] = "wait",	   [PROBE_REMOTE] = "remote",	[PROBE_VMA_LOCK] = "vma_lock",
+	[PROBE_STACKS] = "stacks", [PROBE_RELEASE] = "release", [PROBE_EXACT] = "exact",
 };
 
 /* libbpf tells why by printing; its last warning is the reason we show. */
@@ -106,7 +106,7 @@ static int share_maps(struct bpf_object *obj, struct bpf_object *core)
 	struct bpf_map *map, *shared;
 	int err;
 
-	bpf_object__for_each_map(map, obj) {
+	bpf_object__for_each_map (map, obj) {
 		if (bpf_map__is_internal(map))
 			continue;
 		shared = bpf_object__find_map_by_name(core, bpf_map__name(map));
@@ -136,7 +136,8 @@ static int load_core(struct probe *probe, const struct session_opts *opts)
 		return err;
 	for (size_t i = 0; i < opts->n_pids; i++) {
 		tgid = opts->pids[i];
-		if (bpf_map_update_elem(bpf_map__fd(probe->core->maps.watched), &tgid, &one, BPF_ANY))
+		if (bpf_map_update_elem(bpf_map__fd(probe->core->maps.watched), &tgid, &one,
+					BPF_ANY))
 			return -errno;
 	}
 	return 0;
@@ -212,8 +213,7 @@ static void load_exact(struct probe *probe, const struct session_opts *opts)
 		err = resize(probe->exact->obj, "slow", opts->max_waiters);
 	if (!err)
 		err = share_maps(probe->exact->obj, probe->core->obj);
-	if (!err)
-		{
+	if (!err) {
 		probe->exact->rodata->vma_lock_cachep_addr = probe->facts.vma_lock_cachep_addr;
 		probe->exact->rodata->page_offset_base_addr = probe->facts.page_offset_base_addr;
 		probe->exact->rodata->vmemmap_base_addr = probe->facts.vmemmap_base_addr;
@@ -236,12 +236,13 @@ static void note_kernel(struct probe *probe)
 	if (facts->mm_owner)
 		feature_set(probe, PROBE_REMOTE, FEATURE_ON, NULL);
 	else
-		feature_set(probe, PROBE_REMOTE, FEATURE_OFF,
-			    "no mm_struct.owner (CONFIG_MEMCG): other processes' waits not attributed");
+		feature_set(
+			probe, PROBE_REMOTE, FEATURE_OFF,
+			"no mm_struct.owner (CONFIG_MEMCG): other processes' waits not attributed");
 	if (!facts->vma_lock_rwsem)
 		feature_set(probe, PROBE_VMA_LOCK, FEATURE_OFF,
-			    facts->per_vma_locks ? "this kernel's VMA locks are no rwsems: unseen" :
-						   "this kernel has no VMA locks");
+			    facts->per_vma_locks ? "this kernel's VMA locks are no rwsems: unseen"
+						 : "this kernel has no VMA locks");
 	else if (!facts->vma_lock_cachep_addr)
 		feature_set(probe, PROBE_VMA_LOCK, FEATURE_OFF,
 			    "vma_lock_cachep is not in /proc/kallsyms");
@@ -263,12 +264,14 @@ static int refuse(char **ret_why, int err, const char *fmt, ...)
 static int explain_core(char **ret_why, int err)
 {
 	if (err == -EPERM || err == -EACCES)
-		return refuse(ret_why, -EPERM,
-			      "loading BPF programs is not permitted: run as root (CAP_BPF, "
-			      "CAP_PERFMON and CAP_SYS_ADMIN), and not in a container without them");
+		return refuse(
+			ret_why, -EPERM,
+			"loading BPF programs is not permitted: run as root (CAP_BPF, "
+			"CAP_PERFMON and CAP_SYS_ADMIN), and not in a container without them");
 	if (err == -ENOMEM)
-		return refuse(ret_why, -ENOMEM,
-			      "no memory for the BPF maps: lower MaxWaiters, MaxProcesses or MaxHolders");
+		return refuse(
+			ret_why, -ENOMEM,
+			"no memory for the BPF maps: lower MaxWaiters, MaxProcesses or MaxHolders");
 	return refuse(ret_why, err, "the kernel refused the BPF programs: %s%s%s", strerror(-err),
 		      *last_warning ? ": " : "", last_warning);
 }
@@ -289,15 +292,17 @@ int probe_open(const struct session_opts *opts, struct probe **ret_probe, char *
 		return -ENOMEM;
 	err = kernel_probe(&probe->facts);
 	if (err) {
-		err = refuse(ret_why, err == -ENOENT ? -ENOTSUP : err,
-			     "the kernel has no BTF: /sys/kernel/btf/vmlinux is missing or unreadable; "
-			     "a kernel with CONFIG_DEBUG_INFO_BTF=y is needed");
+		err = refuse(
+			ret_why, err == -ENOENT ? -ENOTSUP : err,
+			"the kernel has no BTF: /sys/kernel/btf/vmlinux is missing or unreadable; "
+			"a kernel with CONFIG_DEBUG_INFO_BTF=y is needed");
 		goto out;
 	}
 	if (!probe->facts.contention) {
-		err = refuse(ret_why, -ENOTSUP,
-			     "the kernel has no lock:contention_begin and contention_end tracepoints "
-			     "(they came with Linux 5.19)");
+		err = refuse(
+			ret_why, -ENOTSUP,
+			"the kernel has no lock:contention_begin and contention_end tracepoints "
+			"(they came with Linux 5.19)");
 		goto out;
 	}
 	err = load_core(probe, opts);
@@ -368,4 +373,9 @@ void probe_detach(struct probe *probe)
 	if (probe->release)
 		release_bpf__detach(probe->release);
 	wait_bpf__detach(probe->core);
+}
+
+const struct kernel_facts *probe_facts(const struct probe *probe)
+{
+	return &probe->facts;
 }

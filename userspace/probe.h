@@ -14,18 +14,18 @@
 #include "session.h"
 
 enum probe_feature_id {
-	PROBE_WAIT,	/* the core: everything else adds to it */
-	PROBE_REMOTE,	/* waiters of other processes: CONFIG_MEMCG */
-	PROBE_VMA_LOCK,	/* waits for a VMA's lock told apart: 6.4 to 6.14 */
-	PROBE_STACKS,	/* kernel stacks of holders: task iterator */
-	PROBE_RELEASE,	/* who released the lock */
-	PROBE_EXACT,	/* slow paths that are not queued */
+	PROBE_WAIT, /* the core: everything else adds to it */
+	PROBE_REMOTE, /* waiters of other processes: CONFIG_MEMCG */
+	PROBE_VMA_LOCK, /* waits for a VMA's lock told apart: 6.4 to 6.14 */
+	PROBE_STACKS, /* kernel stacks of holders: task iterator */
+	PROBE_RELEASE, /* who released the lock */
+	PROBE_EXACT, /* slow paths that are not queued */
 	PROBE_NR_FEATURES
 };
 
 struct probe_feature {
 	enum feature_state state;
-	char reason[160];	/* empty when on */
+	char reason[160]; /* empty when on */
 };
 
 struct probe;
@@ -38,6 +38,8 @@ int probe_attach(struct probe *probe);
 void probe_detach(struct probe *probe);
 const char *probe_feature_name(enum probe_feature_id id);
 const struct probe_feature *probe_feature(const struct probe *probe, enum probe_feature_id id);
+struct kernel_facts;
+const struct kernel_facts *probe_facts(const struct probe *probe);
 uint64_t probe_map_bytes(const struct probe *probe);
 
 /* Thresholds and switches to the running programs. */
@@ -69,7 +71,7 @@ int probe_each_stack(struct probe *probe, probe_stack_fn fn, void *arg);
 int probe_sweep(struct probe *probe, uint64_t before_ns);
 
 /* Return addresses of a stack id, innermost first; 0 where there is none. */
-size_t probe_stack_ips(struct probe *probe, bool user, int32_t id, uint64_t ips[FL_STACK_DEPTH]);
+size_t probe_stack_ips(struct probe *probe, bool user, int32_t id, __u64 ips[FL_STACK_DEPTH]);
 void probe_stack_forget(struct probe *probe, bool user, int32_t id);
 int probe_counters(struct probe *probe, uint64_t ret_counters[FL_NR_COUNTERS]);
 /* Kernel stacks of the tasks now (at most 64), through the iterator. Returns how many, or -errno. */

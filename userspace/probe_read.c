@@ -168,16 +168,17 @@ static bool dead_thread(void *arg, const void *key, const void *value)
 
 int probe_sweep(struct probe *probe, uint64_t before_ns)
 {
-	int err = 0;
+	int err;
 
-	if (probe->release)
+	err = scan_map(probe->core->maps.writers, old_release, &before_ns);
+	if (!err && probe->release)
 		err = scan_map(probe->core->maps.releases, old_release, &before_ns);
 	if (!err && probe->exact)
 		err = scan_map(probe->exact->maps.slow, dead_thread, NULL);
 	return err;
 }
 
-size_t probe_stack_ips(struct probe *probe, bool user, int32_t id, uint64_t ips[FL_STACK_DEPTH])
+size_t probe_stack_ips(struct probe *probe, bool user, int32_t id, __u64 ips[FL_STACK_DEPTH])
 {
 	const struct bpf_map *map = user ? probe->core->maps.ustacks : probe->core->maps.kstacks;
 	uint32_t key = id;

@@ -29,7 +29,8 @@ int probe_events_open(struct probe *probe)
 	if (n < 0)
 		return n;
 	probe->n_cpus = n;
-	probe->ring = ring_buffer__new(bpf_map__fd(probe->core->maps.events), take_event, probe, NULL);
+	probe->ring =
+		ring_buffer__new(bpf_map__fd(probe->core->maps.events), take_event, probe, NULL);
 	return probe->ring ? 0 : -errno;
 }
 
@@ -118,7 +119,7 @@ uint64_t probe_map_bytes(const struct probe *probe)
 	for (size_t i = 0; i < sizeof(objs) / sizeof(objs[0]); i++) {
 		if (!objs[i])
 			continue;
-		bpf_object__for_each_map(map, objs[i]) {
+		bpf_object__for_each_map (map, objs[i]) {
 			/* maps of the core that others share are counted once */
 			if (i && bpf_object__find_map_by_name(objs[0], bpf_map__name(map)))
 				continue;
@@ -195,7 +196,7 @@ int probe_run_stats(const struct probe *probe, uint64_t *ret_ns, uint64_t *ret_c
 	for (size_t i = 0; i < sizeof(objs) / sizeof(objs[0]); i++) {
 		if (!objs[i])
 			continue;
-		bpf_object__for_each_program(prog, objs[i]) {
+		bpf_object__for_each_program (prog, objs[i]) {
 			struct bpf_prog_info info = {};
 			uint32_t len = sizeof(info);
 			int fd = bpf_program__fd(prog);

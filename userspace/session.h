@@ -16,22 +16,22 @@
 struct session;
 
 struct session_opts {
-	const uint32_t *pids;		/* watch only these; n_pids 0: every process */
+	const uint32_t *pids; /* watch only these; n_pids 0: every process */
 	size_t n_pids;
-	uint64_t min_wait_ns;		/* shorter waits are left out of the totals */
-	uint64_t event_min_ns;		/* single waits from here on */
-	uint64_t stack_min_ns;		/* waiters' kernel stacks from here on */
-	uint64_t hot_min_ns;		/* both, for hot processes */
-	uint64_t unfinished_min_ns;	/* waits that have not ended, from here on */
+	uint64_t min_wait_ns; /* shorter waits are left out of the totals */
+	uint64_t event_min_ns; /* single waits from here on */
+	uint64_t stack_min_ns; /* waiters' kernel stacks from here on */
+	uint64_t hot_min_ns; /* both, for hot processes */
+	uint64_t unfinished_min_ns; /* waits that have not ended, from here on */
 	bool user_stacks;
 	bool holders;
-	bool exact;			/* try to load the exact mode */
-	bool release;			/* try to load the release tracking */
-	uint32_t max_waiters;		/* map sizes, in entries */
+	bool exact; /* try to load the exact mode */
+	bool release; /* try to load the release tracking */
+	uint32_t max_waiters; /* map sizes, in entries */
 	uint32_t max_procs;
 	uint32_t max_blames;
 	uint32_t max_stacks;
-	uint32_t ring_bytes;		/* power of two, multiple of the page size */
+	uint32_t ring_bytes; /* power of two, multiple of the page size */
 };
 
 void session_default_opts(struct session_opts *opts);
@@ -43,9 +43,8 @@ void session_default_opts(struct session_opts *opts);
  * -ENOMEM, or another negative errno. On error *ret_why is one line for the
  * operator, to be freed by the caller.
  */
-int session_open(const struct session_opts *opts, struct session **ret_session,
-		 char **ret_why);
-void session_close(struct session *session);	/* NULL-safe */
+int session_open(const struct session_opts *opts, struct session **ret_session, char **ret_why);
+void session_close(struct session *session); /* NULL-safe */
 
 /* Readable (epoll) when session_drain() has work to do. */
 int session_fd(const struct session *session);
@@ -82,15 +81,13 @@ struct session_cost {
 	uint64_t calls;
 	uint64_t misses;
 };
-int session_cost_sample(struct session *session, bool start,
-			struct session_cost *ret_cost);
+int session_cost_sample(struct session *session, bool start, struct session_cost *ret_cost);
 
 /*
  * Everything since the session was opened. Process rows of exited processes
  * stay, marked gone, within bounds. with_stacks symbolises (slow: reads
  * /proc/kallsyms once, binaries for user stacks).
  */
-int session_snapshot(struct session *session, bool with_stacks,
-		     struct snapshot **ret_snap);
+int session_snapshot(struct session *session, bool with_stacks, struct snapshot **ret_snap);
 
 #endif

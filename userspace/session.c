@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A running measurement: opens the programs, passes their events on, looks four
+ * times a second for waits that have not ended, and keeps account of what all
+ * that costs.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+
+#include "proc.h"
+#include "session_internal.h"
+#include "usym.h"
+#include "vmas.h"
+
+#define SWEEP_NS  5000000000ULL
+#define MAX_LOOKS 16 /* tasks whose stack is taken in one poll */
+
+uint64_t session_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ULL + now.tv_nsec;
+}
+
+static uint64_t cpu_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+	return now.tv_sec * 1000000000ULL + now.tv_nsec;
+}
+
+void session_default_opts(struct session_opts *opts)
+{
+	*opts = (struct session_opts){
+		.event_min_ns = 1000000,
+		.stack_min_ns = 1000000,
+		.hot_min_ns = 100000,
+		.unfinished_min_ns = 500000000,
+		.holders = true,
+		.release = true,
+		.max_waiters = 8192,
+		.max_procs = 4096,
+		.max_blames = 4096,
+		.max_stacks = 1024,
+		.ring_bytes = 512 * 1024,
+	};
+}
+
+static void take_event(void *arg, const struct fl_event *event)
+{
+	struct session *session = arg;
+	struct snapshot *one;
+
+	tally_add_event(session->tally, event);
+	if (!session->on_wait)
+		return;
+	one = snapshot_new();
+	if (one && !session_add_event(session, one, event, true))
+		session->on_wait(session->on_wait_arg, one);
+	snapshot_free(one);
+}
+
+int session_open(const struct session_opts *opts, struct session **ret_session, char **ret_why)
+{
+	struct session *session = calloc(1, sizeof(*session));
+	int err = -ENOMEM;
+
+	*ret_why = NULL;
+	if (!session)
+		return err;
+	session->opts = *opts;
+	session->opts.pids = NULL; /* the caller's; the programs have them */
+	session->stats_fd = -1;
+	session->tally = tally_new();
+	session->ksym = ksym_new(NULL);
+	if (!session->tally || !session->ksym)
+		goto out;
+	err = probe_open(opts, &session->probe, ret_why);
+	if (err)
+		goto out;
+	session->facts = *probe_facts(session->probe);
+	probe_on_event(session->probe, take_event, session);
+	session->opened_ns = session->last_poll_ns = session_now_ns();
+	session->last_sweep_ns = session->opened_ns;
+	session->cpu_start_ns = cpu_now_ns();
+	err = probe_attach(session->probe);
+	if (err)
+		goto out;
+	*ret_session = session;
+	session = NULL;
+out:
+	session_close(session);
+	return err;
+}
+
+void session_close(struct session *session)
+{
+	if (!session)
+		return;
+	if (session->stats_fd >= 0)
+		close(session->stats_fd);
+	probe_close(session->probe);
+	usym_free(session->usym);
+	vmas_free(session->vmas);
+	ksym_free(session->ksym);
+	tally_free(session->tally);
+	free(session->detached_reason);
+	free(session);
+}
+
+int session_fd(const struct session *session)
+{
+	return probe_fd(session->probe);
+}
+
+int session_drain(struct session *session)
+{
+	return probe_drain(session->probe);
+}
+
+void session_on_wait(struct session *session, session_wait_fn fn, void *arg)
+{
+	session->on_wait = fn;
+	session->on_wait_arg = arg;
+}
+
+struct stuck_set {
+	struct session *session;
+	uint64_t now_ns;
+	struct tally_stuck list[TALLY_STUCK];
+	size_t n;
+};
+
+static bool find_stuck(void *arg, uint32_t tid, const struct fl_waiter *waiter)
+{
+	struct stuck_set *set = arg;
+	uint64_t begin = waiter->begin_ns;
+
+	if (!begin || set->now_ns <= begin ||
+	    set->now_ns - begin < set->session->opts.unfinished_min_ns || set->n == TALLY_STUCK)
+		return false;
+	/*
+	 * A program run that the kernel skipped leaves a wait behind that is
+	 * long over: its thread is gone or runs.
+	 */
+	switch (proc_task_state(waiter->self.tgid, tid)) {
+	case '\0':
+		return true;
+	case 'D':
+	case 'S':
+	case 'I': /* a kernel thread's idle state */
+	case 'K':
+		break;
+	default:
+		return false;
+	}
+	set->list[set->n].tid = tid;
+	set->list[set->n].wait = *waiter;
+	set->n++;
+	return false;
+}
+
+/* The lock may have passed on since the wait began. */
+static void refresh_holders(struct session *session, struct stuck_set *set)
+{
+	struct fl_task_stack stacks[MAX_LOOKS];
+	uint32_t tids[MAX_LOOKS];
+	size_t n = set->n < MAX_LOOKS ? set->n : MAX_LOOKS;
+	int found;
+
+	for (size_t i = 0; i < n; i++)
+		tids[i] = set->list[i].tid;
+	found = probe_task_stacks(session->probe, tids, n, stacks);
+	for (int i = 0; i < found; i++) {
+		for (size_t j = 0; j < n; j++) {
+			struct tally_stuck *stuck = &set->list[j];
+
+			if (stuck->tid != stacks[i].task.tid)
+				continue;
+			if (stacks[i].begin_ns != stuck->wait.begin_ns || !stacks[i].holder.tid)
+				break;
+			stuck->wait.holder = stacks[i].holder;
+			stuck->wait.conf = stacks[i].holder_conf;
+			memcpy(stuck->holder_comm, stacks[i].holder_comm, FL_COMM_LEN);
+		}
+	}
+}
+
+/* A stack of each distinct holder; what it stands for is the time since the last look. */
+static void sample_holders(struct session *session, const struct stuck_set *set)
+{
+	struct fl_task_stack stack;
+	uint32_t seen[MAX_LOOKS];
+	size_t n = 0;
+
+	for (size_t i = 0; i < set->n && n < MAX_LOOKS; i++) {
+		const struct fl_waiter *w = &set->list[i].wait;
+		bool known = false;
+
+		for (size_t j = 0; j < n; j++)
+			known |= seen[j] == w->holder.tid;
+		if (known || !w->holder.tid)
+			continue;
+		seen[n++] = w->holder.tid;
+		if (probe_task_stacks(session->probe, &w->holder.tid, 1, &stack) != 1)
+			continue;
+		stack.task.flags &= ~FL_T_SAME_MM; /* the iterator knows no target */
+		stack.task.flags |= w->holder.flags & FL_T_SAME_MM;
+		tally_add_holder(session->tally, w->tgid, w->start_ns, &stack,
+				 set->now_ns - session->last_poll_ns);
+	}
+}
+
+static void announce(struct session *session)
+{
+	struct tally_stuck *stuck;
+	struct snapshot *one;
+	size_t n;
+
+	stuck = tally_stuck(session->tally, &n);
+	for (size_t i = 0; i < n; i++) {
+		if (stuck[i].announced)
+			continue;
+		stuck[i].announced = true;
+		if (!session->on_wait)
+			continue;
+		one = snapshot_new();
+		if (one && !session_add_stuck(session, one, &stuck[i], true))
+			session->on_wait(session->on_wait_arg, one);
+		snapshot_free(one);
+	}
+}
+
+int session_poll(struct session *session)
+{
+	struct stuck_set *set;
+	int err;
+
+	if (session->detached_reason)
+		return 0;
+	set = calloc(1, sizeof(*set));
+	if (!set)
+		return -ENOMEM;
+	set->session = session;
+	set->now_ns = session_now_ns();
+	err = probe_each_waiter(session->probe, find_stuck, set);
+	if (err)
+		goto out;
+	if (set->n) {
+		refresh_holders(session, set);
+		sample_holders(session, set);
+	}
+	err = tally_set_stuck(session->tally, set->list, set->n);
+	if (err)
+		goto out;
+	announce(session);
+	session->last_poll_ns = set->now_ns;
+	if (set->now_ns - session->last_sweep_ns >= SWEEP_NS) {
+		session->last_sweep_ns = set->now_ns;
+		err = tally_sweep(session->tally, session->probe, set->now_ns);
+	}
+out:
+	free(set);
+	return err;
+}
+
+int session_retune(struct session *session, const struct session_opts *opts)
+{
+	struct session_opts merged = session->opts;
+	int err;
+
+	merged.min_wait_ns = opts->min_wait_ns;
+	merged.event_min_ns = opts->event_min_ns;
+	merged.stack_min_ns = opts->stack_min_ns;
+	merged.hot_min_ns = opts->hot_min_ns;
+	merged.unfinished_min_ns = opts->unfinished_min_ns;
+	merged.holders = opts->holders;
+	err = probe_configure(session->probe, &merged);
+	if (!err)
+		session->opts = merged;
+	return err;
+}
+
+int session_set_hot(struct session *session, const uint32_t *tgids, size_t n)
+{
+	tally_set_hot(session->tally, tgids, n);
+	return probe_set_hot(session->probe, tgids, n);
+}
+
+int session_detach(struct session *session, const char *reason)
+{
+	char *copy = strdup(reason);
+
+	if (!copy)
+		return -ENOMEM;
+	probe_detach(session->probe);
+	free(session->detached_reason);
+	session->detached_reason = copy;
+	tally_set_stuck(session->tally, NULL, 0);
+	return 0;
+}
+
+static bool end_wait(void *arg, uint32_t tid, const struct fl_waiter *waiter)
+{
+	(void)arg;
+	(void)tid;
+	return waiter->begin_ns;
+}
+
+int session_attach(struct session *session)
+{
+	int err;
+
+	if (!session->detached_reason)
+		return 0;
+	/* waits that were under way have ended unseen, or are seen when they end */
+	err = probe_each_waiter(session->probe, end_wait, NULL);
+	if (!err)
+		err = probe_attach(session->probe);
+	if (err)
+		return err;
+	free(session->detached_reason);
+	session->detached_reason = NULL;
+	return 0;
+}
+
+int session_cost_sample(struct session *session, bool start, struct session_cost *ret_cost)
+{
+	struct session_cost now = {};
+	uint64_t at = session_now_ns();
+	int err;
+
+	if (start && session->stats_fd < 0) {
+		session->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
+		if (session->stats_fd < 0)
+			return -errno;
+	}
+	err = probe_run_stats(session->probe, &now.run_ns, &now.calls, &now.misses);
+	if (err)
+		return err;
+	if (start) {
+		session->sample_base = now;
+		session->sample_start_ns = at;
+		return 0;
+	}
+	if (session->stats_fd < 0)
+		return -EINVAL;
+	close(session->stats_fd);
+	session->stats_fd = -1;
+	now.run_ns -= session->sample_base.run_ns;
+	now.calls -= session->sample_base.calls;
+	now.misses -= session->sample_base.misses;
+	now.sample_ns = at - session->sample_start_ns;
+	session->sampled_ns += now.sample_ns;
+	session->sampled_run_ns += now.run_ns;
+	if (ret_cost)
+		*ret_cost = now;
+	return 0;
+}

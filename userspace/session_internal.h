@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Shared by session.c, session_snapshot.c and session_stacks.c only. */
+#ifndef FAULTLINE_SESSION_INTERNAL_H
+#define FAULTLINE_SESSION_INTERNAL_H
+
+#include "kernel.h"
+#include "ksym.h"
+#include "session.h"
+#include "tally.h"
+
+struct vmas;
+struct usym;
+
+struct session {
+	struct session_opts opts;
+	struct probe *probe;
+	struct tally *tally;
+	struct ksym *ksym;
+	struct vmas *vmas; /* opened on first use, when user stacks are wanted */
+	struct usym *usym;
+	struct kernel_facts facts;
+	session_wait_fn on_wait;
+	void *on_wait_arg;
+	char *detached_reason; /* NULL: attached */
+	uint64_t opened_ns;
+	uint64_t last_poll_ns;
+	uint64_t last_sweep_ns;
+	uint64_t cpu_start_ns;
+	/* own cost, from samples */
+	int stats_fd;
+	uint64_t sample_start_ns;
+	struct session_cost sample_base;
+	uint64_t sampled_ns;
+	uint64_t sampled_run_ns;
+};
+
+uint64_t session_now_ns(void);
+
+/* One single wait as a row; stacks are added when with_stacks. */
+int session_add_event(struct session *session, struct snapshot *snap, const struct fl_event *event,
+		      bool with_stacks);
+int session_add_stuck(struct session *session, struct snapshot *snap,
+		      const struct tally_stuck *stuck, bool with_stacks);
+int session_fill_meta(struct session *session, struct snapshot *snap);
+
+/*
+ * Symbolised stacks. Returns the index in snap->stacks, or -1 where there is no
+ * stack (or no memory for it, which is not worth losing a snapshot for).
+ */
+int session_kernel_stack(struct session *session, struct snapshot *snap, const __u64 *ips,
+			 size_t n);
+int session_user_stack(struct session *session, struct snapshot *snap, uint32_t tgid,
+		       const __u64 *ips, size_t n);
+/* The totals by stack, and the sampled stacks of holders. */
+int session_fill_stacks(struct session *session, struct snapshot *snap);
+/* Frame names without offset, for cause_of(); fills at most max. */
+size_t session_frame_names(const struct snap_stack *stack, char (*names)[64], const char **ret,
+			   size_t max);
+
+#endif

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Stacks with names. Kernel stacks through ksym; user stacks through the
+ * mappings that vmas learns without the process's lock, and usym.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "session_internal.h"
+#include "text.h"
+#include "usym.h"
+#include "vmas.h"
+
+/* Add a stack of these names, which it takes over. -1: no memory. */
+static int add_stack(struct snapshot *snap, char **names, size_t n)
+{
+	struct snap_stack *stack = snapshot_add_stack(snap);
+
+	for (size_t i = 0; i < n; i++) {
+		if (stack && snapshot_add_frame(stack, names[i]))
+			stack = NULL;
+		free(names[i]);
+	}
+	return stack ? (int)(snap->n_stacks - 1) : -1;
+}
+
+int session_kernel_stack(struct session *session, struct snapshot *snap, const __u64 *ips, size_t n)
+{
+	uint64_t addrs[FL_STACK_DEPTH];
+	char *names[FL_STACK_DEPTH];
+
+	for (size_t i = 0; i < n; i++)
+		addrs[i] = ips[i];
+	if (!n || ksym_resolve(session->ksym, addrs, n, names))
+		return -1;
+	return add_stack(snap, names, n);
+}
+
+/* On first use only: without the mappings (see vmas.h) raw addresses are shown. */
+static int open_user_symbols(struct session *session)
+{
+	char *why = NULL;
+
+	if (session->usym)
+		return 0;
+	if (vmas_new(&session->vmas, &why))
+		free(why);
+	session->usym = usym_new(NULL);
+	return session->usym ? 0 : -ENOMEM;
+}
+
+int session_user_stack(struct session *session, struct snapshot *snap, uint32_t tgid,
+		       const __u64 *ips, size_t n)
+{
+	struct vma_info infos[FL_STACK_DEPTH] = {};
+	uint64_t addrs[FL_STACK_DEPTH];
+	char *names[FL_STACK_DEPTH];
+	bool known;
+	int index;
+
+	if (!n || open_user_symbols(session))
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		addrs[i] = ips[i];
+	known = session->vmas && !vmas_lookup(session->vmas, tgid, addrs, n, infos);
+	index = usym_resolve(session->usym, tgid, known ? infos : NULL, addrs, n, names);
+	if (known)
+		vmas_release(infos, n);
+	if (index)
+		return -1;
+	index = add_stack(snap, names, n);
+	if (index >= 0)
+		snap->stacks[index].user = true;
+	return index;
+}
+
+size_t session_frame_names(const struct snap_stack *stack, char (*names)[64], const char **ret,
+			   size_t max)
+{
+	size_t n = stack->n < max ? stack->n : max;
+
+	for (size_t i = 0; i < n; i++) {
+		snprintf(names[i], sizeof(names[i]), "%s", stack->frames[i]);
+		names[i][strcspn(names[i], "+ ")] = '\0';
+		ret[i] = names[i];
+	}
+	return n;
+}
+
+struct fill {
+	struct session *session;
+	struct snapshot *snap;
+};
+
+static enum cause stack_cause(const struct snap_stack *stack, const struct fl_task_ref *ref,
+			      const char *comm)
+{
+	const char *frames[FL_STACK_DEPTH];
+	char names[FL_STACK_DEPTH][64];
+
+	return cause_of(ref, comm, frames,
+			session_frame_names(stack, names, frames, FL_STACK_DEPTH));
+}
+
+static bool fill_total(void *arg, const struct fl_stack_key *key,
+		       const struct fl_stack_total *total)
+{
+	const struct fl_task_ref ref = {
+		.tid = 1,
+		.nr = FL_NR_UNKNOWN,
+		.flags = key->rel == FL_KTHREAD ? FL_T_KTHREAD
+			 : key->rel == FL_OWN	? FL_T_SAME_MM
+						: 0,
+	};
+	struct fill *fill = arg;
+	__u64 ips[FL_STACK_DEPTH];
+	struct snap_stack *stack;
+	int kernel, user = -1;
+	size_t n;
+
+	n = probe_stack_ips(fill->session->probe, false, key->kstack, ips);
+	kernel = session_kernel_stack(fill->session, fill->snap, ips, n);
+	if (kernel < 0)
+		return false;
+	n = probe_stack_ips(fill->session->probe, true, key->ustack, ips);
+	if (n)
+		user = session_user_stack(fill->session, fill->snap, key->waiter_tgid, ips, n);
+	stack = &fill->snap->stacks[kernel];
+	stack->below = user;
+	stack->tgid = key->tgid;
+	stack->task_tgid = key->waiter_tgid;
+	stack->mode = key->mode;
+	stack->count = total->count;
+	stack->total_ns = total->total_ns;
+	text_clean(stack->comm, sizeof(stack->comm), total->waiter_comm, FL_COMM_LEN);
+	stack->cause = stack_cause(stack, &ref, total->waiter_comm);
+	if (user >= 0) {
+		fill->snap->stacks[user].tgid = key->tgid;
+		fill->snap->stacks[user].task_tgid = key->waiter_tgid;
+		memcpy(fill->snap->stacks[user].comm, stack->comm, sizeof(stack->comm));
+	}
+	return false;
+}
+
+static void fill_holder(struct fill *fill, const struct tally_holder *holder)
+{
+	char comm[FL_COMM_LEN + 1] = "";
+	struct snap_stack *stack;
+	int index;
+
+	index = session_kernel_stack(fill->session, fill->snap, holder->stack.ips,
+				     holder->stack.depth);
+	if (index < 0)
+		return;
+	stack = &fill->snap->stacks[index];
+	memcpy(comm, holder->stack.comm, FL_COMM_LEN);
+	text_clean(stack->comm, sizeof(stack->comm), comm, FL_COMM_LEN);
+	stack->role = SNAP_HOLDER;
+	stack->tgid = holder->tgid;
+	stack->task_tgid = holder->stack.task.tgid;
+	stack->count = holder->samples;
+	stack->total_ns = holder->total_ns;
+	stack->cause = stack_cause(stack, &holder->stack.task, comm);
+}
+
+int session_fill_stacks(struct session *session, struct snapshot *snap)
+{
+	struct fill fill = {.session = session, .snap = snap};
+	const struct tally_holder *holders;
+	size_t n;
+	int err;
+
+	err = probe_each_stack(session->probe, fill_total, &fill);
+	holders = tally_holders(session->tally, &n);
+	for (size_t i = 0; i < n; i++)
+		fill_holder(&fill, &holders[i]);
+	return err;
+}
