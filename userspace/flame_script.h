@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What is the same in every flame graph: its style sheet and its script. */
+#ifndef FAULTLINE_FLAME_SCRIPT_H
+#define FAULTLINE_FLAME_SCRIPT_H
+
+extern const char flame_style[];
+extern const char flame_script[];
+
+#endif
