@@ -48,6 +48,7 @@ struct render_opts {
 	enum render_by by;
 	uint8_t fields[RENDER_MAX_FIELDS]; /* by render_parse_fields() */
 	size_t n_fields; /* 0: the usual ones of that table */
+	enum snap_role role; /* BY_STACK: whose; SNAP_NR_ROLES: all */
 	uint8_t sort; /* by render_parse_sort() */
 	size_t entries; /* rows at most; 0: all */
 	size_t width; /* of the terminal; 0: as wide as needed */
@@ -91,7 +92,7 @@ int render_waits(FILE *out, const struct snapshot *snap, const struct render_opt
 
 /*
  * Stack totals as folded lines "comm;frame;...;frame microseconds", root
- * first; in other formats the report by stack.
+ * first; in other formats the report by stack. role SNAP_NR_ROLES: all.
  */
 int render_stacks(FILE *out, const struct snapshot *snap, enum snap_role role,
 		  const struct render_opts *opts);
