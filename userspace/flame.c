@@ -201,7 +201,7 @@ static void put_foot(struct drawing *draw)
 
 	fprintf(draw->out, "<text id=\"details\" x=\"%g\" y=\"%d\">", MARGIN, draw->height - 20);
 	if (draw->narrow)
-		fprintf(draw->out, "%s frames (with all above them) are too narrow to draw",
+		fprintf(draw->out, "too narrow to draw (and all above them): %s frames",
 			units_format_count(count, draw->narrow));
 	fputs("</text>\n", draw->out);
 	fprintf(draw->out,

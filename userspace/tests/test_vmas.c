@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * vmas: a child process reads its own /proc/self/maps and prints it; every line of
- * it must be what the BPF program says of the same addresses.
+ * it must be what the BPF program says of the same addresses, and a function of
+ * the child must get its name through usym.
  * Needs root and BPF.
  */
 #include <setjmp.h>
@@ -20,6 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "usym.h"
 #include "vmas.h"
 
 #define NR_EXTRA 300 /* mappings of alternating protection: a tree of three levels */
@@ -31,7 +33,7 @@ struct fixture {
 	int stop_fd;
 };
 
-static void child_main(int out, int stop)
+static __attribute__((noinline)) void child_main(int out, int stop)
 {
 	char *base = mmap(NULL, NR_EXTRA * 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	int memfd = memfd_create("fl memfd", 0);
@@ -156,6 +158,29 @@ static void test_same_as_maps(void **state)
 	assert_true(nr_files > 5);
 }
 
+/* All the way: an address in another process becomes the name of its function. */
+static void test_name(void **state)
+{
+	struct fixture *fix = *state;
+	uint64_t addr = (uintptr_t)child_main + 1; /* a fork has the same addresses */
+	struct usym *usym = usym_new(NULL);
+	struct vma_info info = {};
+	char *name = NULL;
+
+	if (!fix->vmas) {
+		usym_free(usym);
+		skip();
+	}
+	assert_int_equal(vmas_lookup(fix->vmas, fix->child, &addr, 1, &info), 0);
+	assert_true(info.flags & FL_VMA_EXE);
+	assert_int_equal(usym_resolve(usym, fix->child, &info, &addr, 1, &name), 0);
+	if (strncmp(name, "child_main+0x1 [test_vmas", 25))
+		fail_msg("got '%s'", name);
+	free(name);
+	vmas_release(&info, 1);
+	usym_free(usym);
+}
+
 static void test_nothing_there(void **state)
 {
 	struct fixture *fix = *state;
@@ -204,9 +229,8 @@ static void test_kernel_thread(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_same_as_maps),
-		cmocka_unit_test(test_nothing_there),
-		cmocka_unit_test(test_no_such_thread),
+		cmocka_unit_test(test_same_as_maps),  cmocka_unit_test(test_name),
+		cmocka_unit_test(test_nothing_there), cmocka_unit_test(test_no_such_thread),
 		cmocka_unit_test(test_kernel_thread),
 	};
 
