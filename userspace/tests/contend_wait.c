@@ -14,9 +14,10 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
-#define POOL_VMAS 64
+#define POOL_VMAS 128
 #define POOL_SIZE (2 * POOL_VMAS * PAGE)
 #define CHURN	  (64 * PAGE)
 
@@ -197,6 +198,18 @@ void waiter_start(struct waiter *w)
 		w->op->start(w);
 }
 
+/*
+ * Waiters that called without a break would often hold the lock themselves when
+ * the hold begins, and be what the others wait for at first.
+ */
+static void pace(void)
+{
+	struct timespec ts = {.tv_nsec = 200000};
+
+	if (!opts.means->storm && !opts.means->repeat)
+		nanosleep(&ts, NULL);
+}
+
 static bool over(uint32_t round)
 {
 	return __atomic_load_n(&ctl->held_gate, __ATOMIC_ACQUIRE) >= round;
@@ -207,12 +220,16 @@ void waiter_round(struct waiter *w, uint32_t round)
 	w->long_t0 = 0;
 	if (ctl->idle_round)
 		return;
-	while (!over(round)) {
+	while (!over(round) && !(w->pool && w->pool_used == POOL_VMAS)) {
 		timed(w, w->op->mode, w->op->run);
-		if (w->op->run == run_fault && w->pool_used == POOL_VMAS)
+		if (opts.means->storm && w->pool_used == POOL_VMAS)
 			pool_refill(w);
 		/* It has waited for the hold: done, whatever it was that waited. */
 		if (w->long_t0 && !opts.means->storm && !opts.means->repeat)
 			break;
+		pace();
 	}
+	/* Only now: nobody but other waiters wants the lock between two rounds. */
+	if (w->pool)
+		pool_refill(w);
 }

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash disable=SC2034
+#
+# What the ground-truth tests share: KTAP output, a folder of their own, the
+# generator of known contention (contend) and a detector that watches it. No
+# step waits for time to pass; wait_for() polls for a condition.
+
+set -u
+tests=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+O=${O:-build}
+case $O in /*) ;; *) O=$tests/../../$O ;; esac
+FAULTLINE=${FAULTLINE:-$O/faultline}
+FAULTLINED=${FAULTLINED:-$O/faultlined}
+CONTEND=${CONTEND:-$O/tests/contend}
+judge() { python3 "$tests/judge.py" "$@"; }
+
+tmp=$(mktemp -d)
+pids=()
+at_exit=()
+cleanup() {
+	local command
+	exec 9>&-
+	for command in ${at_exit[@]+"${at_exit[@]}"}; do $command; done
+	[ ${#pids[@]} -eq 0 ] || kill "${pids[@]}" 2>/dev/null
+	wait 2>/dev/null
+	rm -rf "$tmp"
+}
+trap cleanup EXIT
+trap 'exit 130' INT TERM
+
+# --- KTAP
+number=0
+failures=0
+plan() { echo "KTAP version 1"; echo "1..$1"; }
+ok() { number=$((number + 1)); echo "ok $number $1"; }
+skip() { number=$((number + 1)); echo "ok $number $1 # SKIP $2"; }
+not_ok() {
+	number=$((number + 1))
+	failures=$((failures + 1))
+	echo "not ok $number $1"
+	[ ! -s "${2:-/dev/null}" ] || sed 's/^/# /' "$2"
+}
+# check NAME COMMAND...: one test; what the command says is shown when it fails.
+check() {
+	local name=$1
+	shift
+	if "$@" >"$tmp/said" 2>&1; then ok "$name"; else not_ok "$name" "$tmp/said"; fi
+}
+finish() { exit $((failures != 0)); }
+skip_all() { echo "KTAP version 1"; echo "1..0 # SKIP $1"; exit 0; }
+
+# wait_for SECONDS COMMAND...: until it succeeds; false after the deadline.
+wait_for() {
+	local end=$((${EPOCHREALTIME/./} + $1 * 1000000))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ "${EPOCHREALTIME/./}" -lt $end ] || return 1
+		sleep 0.02
+	done
+}
+
+# --- the generator: contend_start OPTIONS...; its target is $target
+contend_start() {
+	rm -f "$tmp/in"
+	mkfifo "$tmp/in"
+	"$CONTEND" "$@" <"$tmp/in" >"$tmp/truth" 2>"$tmp/contend.err" 9>&- &
+	contend=$!
+	pids+=("$contend")
+	exec 9>"$tmp/in"
+	wait_for 60 contend_said_or_died ready
+	grep -q '"ready"' "$tmp/truth" || { cat "$tmp/contend.err"; return 1; }
+	target=$(sed -n 's/.*"ready","pid":\([0-9]*\).*/\1/p' "$tmp/truth")
+}
+contend_said_or_died() { grep -q "\"ev\":\"$1\"" "$tmp/truth" || ! kill -0 "$contend"; }
+contend_next() { echo >&9; }
+contend_wait() {
+	wait_for "${2:-60}" contend_said_or_died "$1"
+	grep -q "\"ev\":\"$1\"" "$tmp/truth" || { cat "$tmp/contend.err"; return 1; }
+}
+contend_stop() {
+	exec 9>&-
+	wait "$contend"
+}
+
+# --- a detector for one process: watch_start PID OPTIONS...; its report is $tmp/report
+watch_start() {
+	local pid=$1
+	shift
+	"$FAULTLINE" report --direct -p "$pid" -d 10min -O json "$@" \
+		>"$tmp/report" 2>"$tmp/watch.err" 9>&- &
+	watch=$!
+	pids+=("$watch")
+	wait_for 20 watch_on_or_died
+	kill -0 "$watch" 2>/dev/null || { cat "$tmp/watch.err"; return 1; }
+}
+# The detector is on when its process holds both tracing links, and listens for events.
+watch_on_or_died() {
+	! kill -0 "$watch" || {
+		[ "$(cat /proc/"$watch"/fdinfo/* 2>/dev/null | grep -c '^link_type:')" -ge 2 ] &&
+			[ "$(cat /proc/"$watch"/fdinfo/* 2>/dev/null | grep -c '^map_type:')" -ge 2 ]
+	}
+}
+watch_stop() {
+	local status
+	kill -INT "$watch"
+	wait "$watch"
+	status=$?
+	[ $status -eq 0 ] || { echo "faultline report ended with status $status"; cat "$tmp/watch.err"; }
+	return $status
+}
+
+# --- the same with settings that no verb has: meter_start PID NAME=VALUE...
+meter_start() {
+	rm -f "$tmp/meter.in" "$tmp/meter.out"
+	mkfifo "$tmp/meter.in"
+	"$O/tests/meter" "$@" <"$tmp/meter.in" >"$tmp/meter.out" 2>"$tmp/meter.err" 9>&- &
+	meter=$!
+	pids+=("$meter")
+	exec 8>"$tmp/meter.in"
+	wait_for 20 meter_ready_or_died
+	grep -q ready "$tmp/meter.out" || { cat "$tmp/meter.err"; return 1; }
+}
+meter_ready_or_died() { grep -q ready "$tmp/meter.out" || ! kill -0 "$meter"; }
+meter_stop() {
+	echo >&8
+	exec 8>&-
+	wait "$meter" || { cat "$tmp/meter.err"; return 1; }
+	tail -n +2 "$tmp/meter.out" >"$tmp/report"
+}
