@@ -230,6 +230,11 @@ struct fl_event {
 };
 _Static_assert(sizeof(struct fl_event) == 216, "fl_event");
 
+#define FL_QUEUE_NO	0	/* what the map says is stale */
+#define FL_QUEUE_YES	1
+#define FL_QUEUE_DEEP	2	/* not among the first FL_QUEUE_DEPTH */
+#define FL_QUEUE_DEPTH	256	/* queued waiters that are looked at */
+
 /*
  * Output of the task iterator of holder.bpf.c: what a task does now, and if it
  * waits, who holds that lock now.
@@ -241,7 +246,7 @@ struct fl_task_stack {
 	__u32 holder_conf;
 	__u32 depth;		/* entries of ips; 0: running, cannot be unwound */
 	__u32 on_cpu;
-	__u32 pad;
+	__u32 queued;		/* FL_QUEUE_*: is it in the queue of the lock? */
 	char comm[FL_COMM_LEN];
 	char holder_comm[FL_COMM_LEN];
 	__u64 ips[FL_STACK_DEPTH];
@@ -267,13 +272,13 @@ struct fl_vma {
 	__u64 end;
 	__u64 pgoff;		/* pages */
 	__u64 ino;
-	__u64 magic;		/* of the file system: linux/magic.h */
 	__u32 dev;		/* the kernel's dev_t of the file system */
 	__u32 flags;		/* FL_VMA_* */
 	__u32 names_len;
 	__u32 nr_names;
+	char fs_type[16];	/* "ext4" */
 	char names[FL_VMA_NAMES_LEN];
 };
-_Static_assert(sizeof(struct fl_vma) == 64 + FL_VMA_NAMES_LEN, "fl_vma");
+_Static_assert(sizeof(struct fl_vma) == 72 + FL_VMA_NAMES_LEN, "fl_vma");
 
 #endif

@@ -7,7 +7,7 @@
  * the task's locks. A task that runs on another CPU cannot be unwound: depth is
  * 0 then, and the system call is what is known.
  */
-#include "lock.bpf.h"
+#include "queue.bpf.h"
 
 char LICENSE[] SEC("license")
 = "GPL";
@@ -20,7 +20,8 @@ struct {
 } wanted SEC(".maps");
 
 /* The lock may have passed on since the wait began: who holds it now? */
-static __always_inline void read_current_holder(struct fl_task_stack *out, __u32 tid,
+static __always_inline void read_current_holder(struct fl_task_stack *out,
+						struct task_struct *waiting, __u32 tid,
 						struct task_struct *cur)
 {
 	struct fl_waiter *w = bpf_map_lookup_elem(&waiters, &tid);
@@ -29,6 +30,7 @@ static __always_inline void read_current_holder(struct fl_task_stack *out, __u32
 	__u64 owner, mm;
 
 	out->begin_ns = 0;
+	out->queued = FL_QUEUE_NO;
 	out->holder.tid = 0;
 	out->holder_conf = FL_CONF_NONE;
 	if (!w || !w->begin_ns || !kernel_has_rwsem_owner())
@@ -38,6 +40,7 @@ static __always_inline void read_current_holder(struct fl_task_stack *out, __u32
 	owner = BPF_PROBE_READ(sem, owner.counter);
 	task = (void *)(owner & RWSEM_OWNER_MASK);
 	out->begin_ns = w->begin_ns;
+	out->queued = queue_has(sem, waiting);
 	out->holder_conf =
 		read_holder(&out->holder, BPF_PROBE_READ(sem, count.counter), owner, mm, cur);
 	if (out->holder.tid)
@@ -69,7 +72,7 @@ int what_is_it_doing(struct bpf_iter__task *ctx)
 	out = bpf_map_lookup_elem(&scratch, &zero);
 	if (!out || !read_task(&out->task, task, (__u64)task->mm, cur))
 		return 0;
-	read_current_holder(out, tid, cur);
+	read_current_holder(out, task, tid, cur);
 	out->on_cpu = bpf_core_field_exists(task->on_cpu) ? task->on_cpu : 0;
 	bpf_probe_read_kernel(out->comm, sizeof(out->comm), &task->comm);
 	bytes = bpf_get_task_stack(task, out->ips, sizeof(out->ips), 0);

@@ -160,7 +160,8 @@ int what_is_mapped(struct bpf_iter__task *ctx)
 	if (file) {
 		reply.ino = BPF_CORE_READ(file, f_inode, i_ino);
 		reply.dev = BPF_CORE_READ(file, f_inode, i_sb, s_dev);
-		reply.magic = BPF_CORE_READ(file, f_inode, i_sb, s_magic);
+		bpf_probe_read_kernel_str(reply.fs_type, sizeof(reply.fs_type),
+					  BPF_CORE_READ(file, f_inode, i_sb, s_type, name));
 		if (file == BPF_CORE_READ(mm, exe_file))
 			reply.flags |= FL_VMA_EXE;
 		reply.flags |= FL_VMA_FILE | walk_path(task, file);

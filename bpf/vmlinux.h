@@ -32,6 +32,19 @@ typedef atomic64_t atomic_long_t;
 struct rw_semaphore {
 	atomic_long_t count;
 	atomic_long_t owner;
+	struct list_head wait_list;
+};
+
+enum rwsem_waiter_type {
+	RWSEM_WAITING_FOR_WRITE,
+	RWSEM_WAITING_FOR_READ,
+};
+
+struct rwsem_waiter {
+	struct list_head list;
+	struct task_struct *task;
+	enum rwsem_waiter_type type;
+	unsigned long timeout;
 };
 
 struct mm_struct {
@@ -138,9 +151,13 @@ struct qstr {
 	const unsigned char *name;
 };
 
+struct file_system_type {
+	const char *name;
+};
+
 struct super_block {
 	__u32 s_dev;
-	unsigned long s_magic;
+	struct file_system_type *s_type;
 };
 
 struct inode {

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -18,7 +19,8 @@
 
 static const char *const feature_names[PROBE_NR_FEATURES] = {
 	[PROBE_WAIT] = "wait",	   [PROBE_REMOTE] = "remote",	[PROBE_VMA_LOCK] = "vma_lock",
-	[PROBE_STACKS] = "stacks", [PROBE_RELEASE] = "release", [PROBE_EXACT] = "exact",
+	[PROBE_STACKS] = "stacks", [PROBE_EARLIER] = "earlier", [PROBE_RELEASE] = "release",
+	[PROBE_EXACT] = "exact",
 };
 
 /* libbpf tells why by printing; its last warning is the reason we show. */
@@ -143,90 +145,102 @@ static int load_core(struct probe *probe, const struct session_opts *opts)
 	return 0;
 }
 
-static void load_stacks(struct probe *probe)
+/* The part that all optional objects share; open them before, set them up between. */
+static bool load_optional(struct probe *probe, enum probe_feature_id id,
+			  struct bpf_object_skeleton *skeleton, struct bpf_object *obj,
+			  const char *what)
 {
-	int err = 0;
+	int err = share_maps(obj, probe->core->obj);
 
 	*last_warning = '\0';
-	probe->holder = holder_bpf__open();
-	if (!probe->holder)
-		err = -errno;
 	if (!err)
-		err = share_maps(probe->holder->obj, probe->core->obj);
-	if (!err)
-		err = holder_bpf__load(probe->holder);
-	if (!err) {
-		feature_set(probe, PROBE_STACKS, FEATURE_ON, NULL);
+		err = bpf_object__load_skeleton(skeleton);
+	if (err)
+		feature_fail(probe, id, err, what);
+	else
+		feature_set(probe, id, FEATURE_ON, NULL);
+	return !err;
+}
+
+static void load_stacks(struct probe *probe)
+{
+	struct holder_bpf *skel = holder_bpf__open();
+
+	if (!skel) {
+		feature_fail(probe, PROBE_STACKS, -errno, "task iterators");
+	} else if (load_optional(probe, PROBE_STACKS, skel->skeleton, skel->obj,
+				 "task iterators")) {
+		probe->holder = skel;
 		return;
 	}
-	feature_fail(probe, PROBE_STACKS, err, "task iterators");
-	holder_bpf__destroy(probe->holder);
-	probe->holder = NULL;
+	holder_bpf__destroy(skel);
+}
+
+static void load_earlier(struct probe *probe)
+{
+	struct earlier_bpf *skel = earlier_bpf__open();
+	struct timespec tick;
+
+	if (!skel) {
+		feature_fail(probe, PROBE_EARLIER, -errno, "task iterators");
+		return;
+	}
+	/* the resolution of the coarse clock is a jiffy */
+	if (!clock_getres(CLOCK_MONOTONIC_COARSE, &tick) && tick.tv_nsec)
+		skel->rodata->tick_ns = tick.tv_nsec;
+	if (load_optional(probe, PROBE_EARLIER, skel->skeleton, skel->obj, "task iterators"))
+		probe->earlier = skel;
+	else
+		earlier_bpf__destroy(skel);
 }
 
 static void load_release(struct probe *probe)
 {
 	const struct kernel_facts *facts = &probe->facts;
-	int err = 0;
+	struct release_bpf *skel;
 
 	if (!facts->contended_release && !facts->mark_wake) {
 		feature_set(probe, PROBE_RELEASE, FEATURE_OFF,
 			    "the kernel has neither lock:contended_release nor rwsem_mark_wake()");
 		return;
 	}
-	*last_warning = '\0';
-	probe->release = release_bpf__open();
-	if (!probe->release)
-		err = -errno;
-	if (!err) {
-		bpf_program__set_autoload(probe->release->progs.who_releases,
-					  facts->contended_release);
-		bpf_program__set_autoload(probe->release->progs.who_wakes,
-					  !facts->contended_release);
-		err = share_maps(probe->release->obj, probe->core->obj);
-	}
-	if (!err)
-		err = release_bpf__load(probe->release);
-	if (!err) {
-		feature_set(probe, PROBE_RELEASE, FEATURE_ON, NULL);
+	skel = release_bpf__open();
+	if (!skel) {
+		feature_fail(probe, PROBE_RELEASE, -errno, "fentry on rwsem_mark_wake()");
 		return;
 	}
-	feature_fail(probe, PROBE_RELEASE, err, "fentry on rwsem_mark_wake()");
-	release_bpf__destroy(probe->release);
-	probe->release = NULL;
+	bpf_program__set_autoload(skel->progs.who_releases, facts->contended_release);
+	bpf_program__set_autoload(skel->progs.who_wakes, !facts->contended_release);
+	if (load_optional(probe, PROBE_RELEASE, skel->skeleton, skel->obj,
+			  "fentry on rwsem_mark_wake()"))
+		probe->release = skel;
+	else
+		release_bpf__destroy(skel);
 }
 
 static void load_exact(struct probe *probe, const struct session_opts *opts)
 {
-	int err = 0;
+	struct exact_bpf *skel;
 
 	if (!probe->facts.slowpaths) {
 		feature_set(probe, PROBE_EXACT, FEATURE_OFF,
 			    "the rwsem slow paths are not in the kernel's BTF");
 		return;
 	}
-	*last_warning = '\0';
-	probe->exact = exact_bpf__open();
-	if (!probe->exact)
-		err = -errno;
-	if (!err)
-		err = resize(probe->exact->obj, "slow", opts->max_waiters);
-	if (!err)
-		err = share_maps(probe->exact->obj, probe->core->obj);
-	if (!err) {
-		probe->exact->rodata->vma_lock_cachep_addr = probe->facts.vma_lock_cachep_addr;
-		probe->exact->rodata->page_offset_base_addr = probe->facts.page_offset_base_addr;
-		probe->exact->rodata->vmemmap_base_addr = probe->facts.vmemmap_base_addr;
-	}
-	if (!err)
-		err = exact_bpf__load(probe->exact);
-	if (!err) {
-		feature_set(probe, PROBE_EXACT, FEATURE_ON, NULL);
+	skel = exact_bpf__open();
+	if (!skel) {
+		feature_fail(probe, PROBE_EXACT, -errno, "fentry on the rwsem slow paths");
 		return;
 	}
-	feature_fail(probe, PROBE_EXACT, err, "fentry on the rwsem slow paths");
-	exact_bpf__destroy(probe->exact);
-	probe->exact = NULL;
+	skel->rodata->vma_lock_cachep_addr = probe->facts.vma_lock_cachep_addr;
+	skel->rodata->page_offset_base_addr = probe->facts.page_offset_base_addr;
+	skel->rodata->vmemmap_base_addr = probe->facts.vmemmap_base_addr;
+	resize(skel->obj, "slow", opts->max_waiters);
+	if (load_optional(probe, PROBE_EXACT, skel->skeleton, skel->obj,
+			  "fentry on the rwsem slow paths"))
+		probe->exact = skel;
+	else
+		exact_bpf__destroy(skel);
 }
 
 static void note_kernel(struct probe *probe)
@@ -313,6 +327,7 @@ int probe_open(const struct session_opts *opts, struct probe **ret_probe, char *
 	feature_set(probe, PROBE_WAIT, FEATURE_ON, NULL);
 	note_kernel(probe);
 	load_stacks(probe);
+	load_earlier(probe);
 	if (opts->release && opts->holders)
 		load_release(probe);
 	else
@@ -342,6 +357,7 @@ void probe_close(struct probe *probe)
 	probe_events_close(probe);
 	exact_bpf__destroy(probe->exact);
 	release_bpf__destroy(probe->release);
+	earlier_bpf__destroy(probe->earlier);
 	holder_bpf__destroy(probe->holder);
 	wait_bpf__destroy(probe->core);
 	free(probe);
@@ -363,6 +379,8 @@ int probe_attach(struct probe *probe)
 		exact_bpf__detach(probe->exact);
 		feature_fail(probe, PROBE_EXACT, err, "fentry on the rwsem slow paths");
 	}
+	if (probe->earlier && (err = probe_find_earlier(probe)))
+		feature_fail(probe, PROBE_EARLIER, err, "task iterators");
 	return 0;
 }
 

@@ -18,6 +18,7 @@ enum probe_feature_id {
 	PROBE_REMOTE, /* waiters of other processes: CONFIG_MEMCG */
 	PROBE_VMA_LOCK, /* waits for a VMA's lock told apart: 6.4 to 6.14 */
 	PROBE_STACKS, /* kernel stacks of holders: task iterator */
+	PROBE_EARLIER, /* waits that began before we looked */
 	PROBE_RELEASE, /* who released the lock */
 	PROBE_EXACT, /* slow paths that are not queued */
 	PROBE_NR_FEATURES
@@ -67,6 +68,8 @@ int probe_each_waiter(struct probe *probe, probe_waiter_fn fn, void *arg);
 int probe_each_stat(struct probe *probe, probe_stat_fn fn, void *arg);
 int probe_each_blame(struct probe *probe, probe_blame_fn fn, void *arg);
 int probe_each_stack(struct probe *probe, probe_stack_fn fn, void *arg);
+/* Forget a wait that the map holds but the kernel does not. */
+void probe_forget_waiter(struct probe *probe, uint32_t tid);
 /* Drop what nobody will ask for: releases older than before_ns, slow path entries of dead threads. */
 int probe_sweep(struct probe *probe, uint64_t before_ns);
 

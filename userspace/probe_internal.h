@@ -3,6 +3,7 @@
 #ifndef FAULTLINE_PROBE_INTERNAL_H
 #define FAULTLINE_PROBE_INTERNAL_H
 
+#include "earlier.skel.h"
 #include "exact.skel.h"
 #include "holder.skel.h"
 #include "kernel.h"
@@ -12,7 +13,8 @@
 
 struct probe {
 	struct wait_bpf *core;
-	struct holder_bpf *holder;	/* the optional ones: NULL when off */
+	struct holder_bpf *holder; /* the optional ones: NULL when off */
+	struct earlier_bpf *earlier;
 	struct release_bpf *release;
 	struct exact_bpf *exact;
 	struct kernel_facts facts;
@@ -27,6 +29,7 @@ struct probe {
 };
 
 int probe_events_open(struct probe *probe);
+int probe_find_earlier(struct probe *probe);
 void probe_events_close(struct probe *probe);
 
 #endif

@@ -166,6 +166,11 @@ static bool dead_thread(void *arg, const void *key, const void *value)
 	return syscall(SYS_tkill, *(const uint32_t *)key, 0) && errno == ESRCH;
 }
 
+void probe_forget_waiter(struct probe *probe, uint32_t tid)
+{
+	bpf_map_delete_elem(bpf_map__fd(probe->core->maps.waiters), &tid);
+}
+
 int probe_sweep(struct probe *probe, uint64_t before_ns)
 {
 	int err;

@@ -182,6 +182,30 @@ int probe_task_stacks(struct probe *probe, const uint32_t *tids, size_t n,
 	return found;
 }
 
+/* Reading the iterator runs it; it has no output, the map is where it writes to. */
+int probe_find_earlier(struct probe *probe)
+{
+	struct bpf_link *link;
+	char none[16];
+	ssize_t n;
+	int fd, err = 0;
+
+	link = bpf_program__attach_iter(probe->earlier->progs.who_waits_already, NULL);
+	if (!link)
+		return -errno;
+	fd = bpf_iter_create(bpf_link__fd(link));
+	bpf_link__destroy(link);
+	if (fd < 0)
+		return fd;
+	do {
+		n = read(fd, none, sizeof(none));
+	} while (n > 0 || (n < 0 && errno == EAGAIN));
+	if (n < 0)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
 int probe_run_stats(const struct probe *probe, uint64_t *ret_ns, uint64_t *ret_calls,
 		    uint64_t *ret_misses)
 {

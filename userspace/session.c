@@ -171,6 +171,9 @@ static bool find_stuck(void *arg, uint32_t tid, const struct fl_waiter *waiter)
 /* The lock may have passed on since the wait began. */
 static void refresh_holders(struct session *session, struct stuck_set *set)
 {
+	bool stale[TALLY_STUCK] = {};
+	size_t kept = 0;
+
 	struct fl_task_stack stacks[MAX_LOOKS];
 	uint32_t tids[MAX_LOOKS];
 	size_t n = set->n < MAX_LOOKS ? set->n : MAX_LOOKS;
@@ -185,6 +188,7 @@ static void refresh_holders(struct session *session, struct stuck_set *set)
 
 			if (stuck->tid != stacks[i].task.tid)
 				continue;
+			stale[j] = stacks[i].queued == FL_QUEUE_NO;
 			if (stacks[i].begin_ns != stuck->wait.begin_ns || !stacks[i].holder.tid)
 				break;
 			stuck->wait.holder = stacks[i].holder;
@@ -192,6 +196,13 @@ static void refresh_holders(struct session *session, struct stuck_set *set)
 			memcpy(stuck->holder_comm, stacks[i].holder_comm, FL_COMM_LEN);
 		}
 	}
+	for (size_t i = 0; i < set->n; i++) {
+		if (stale[i])
+			probe_forget_waiter(session->probe, set->list[i].tid);
+		else
+			set->list[kept++] = set->list[i];
+	}
+	set->n = kept;
 }
 
 /* A stack of each distinct holder; what it stands for is the time since the last look. */
