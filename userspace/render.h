@@ -113,7 +113,7 @@ int render_metrics(FILE *out, const struct snapshot *snap, const struct render_o
  * have not ended), then window, source, losses, own cost and blind spot.
  */
 void render_footer(FILE *out, const struct snapshot *snap, const struct render_opts *opts);
-/* The warnings alone: what makes the numbers wrong. Writes nothing if all is well. */
+/* Breaker and losses alone: what makes the numbers wrong. Nothing if all is well. */
 void render_warnings(FILE *out, const struct snapshot *snap, const struct render_opts *opts);
 
 #endif

@@ -177,7 +177,7 @@ const struct render_column render_columns[COL_NR] = {
 	C(PROCS, "PROCS", "processes", COUNT, 0, 5, false, procs, "processes in this row"),
 	C(GONE, "GONE", "gone", BOOL, 0, 2, false, gone, "the process has exited"),
 	C(HOT, "HOT", "hot", BOOL, 0, 2, false, hot, "watched more closely by the daemon"),
-	C(WAITED_FOR, "WAITED-FOR", "waited_for", TEXT, 12, 0, false, waited_for,
+	C(WAITED_FOR, "WAITED-FOR", "waited_for", TASK, 14, 0, false, waited_for,
 	  "holder most waited for: comm/tid, ? if only a hint"),
 	C(HTID, "HTID", "holder_tid", ID, 0, 0, false, htid, "its thread id"),
 	C(HPID, "HPID", "holder_pid", ID, 0, 0, false, hpid, "its process id"),
@@ -190,14 +190,14 @@ const struct render_column render_columns[COL_NR] = {
 	C(ROLE, "ROLE", "role", TEXT, 6, 3, true, role, "whose stack: waiter or holder"),
 	C(STACK, "STACK", "frames", FRAMES, 20, 0, false, stack, "stack, innermost frame first"),
 	C(TIME, "BEGAN", "time_unix_ns", TIME, 12, 7, false, time, "when the wait began"),
-	C(WAITER, "WAITER", "waiter", TEXT, 12, 0, false, waiter, "who waits: comm/tid"),
+	C(WAITER, "WAITER", "waiter", TASK, 14, 0, false, waiter, "who waits: comm/tid"),
 	C(WTID, "WTID", "waiter_tid", ID, 0, 0, false, wtid, "its thread id"),
 	C(WPID, "WPID", "waiter_pid", ID, 0, 0, false, wpid, "its process id"),
 	C(WCOMM, "WCOMM", "waiter_comm", TEXT, 8, 0, false, wcomm, "its name"),
 	C(WAIT, "WAITED", "dur_ns", WAIT, 0, 0, false, wait, "how long, up to now if it goes on"),
 	C(DONE, "ENDED", "finished", BOOL, 0, 2, false, done, "whether the wait has ended"),
 	C(RET, "RET", "ret", TEXT, 0, 2, false, ret, "0, or the error it gave up with"),
-	C(LOCK_OF, "LOCK-OF", "lock_of", TEXT, 12, 0, false, lock_of, "whose lock: comm/pid"),
+	C(LOCK_OF, "LOCK-OF", "lock_of", TASK, 14, 0, false, lock_of, "whose lock: comm/pid"),
 	C(BEHIND, "BEHIND", "queued_behind_writer", BOOL, 0, 2, false, behind,
 	  "reader held up by a queued writer"),
 };
@@ -335,7 +335,12 @@ void render_column_format(const struct render_column *column, const struct rende
 	}
 	switch (column->kind) {
 	case COLUMN_TEXT:
+		/* Its pid is free, or by now that of another process. */
+		snprintf(buf, size, "%s%s", value.text,
+			 column == &render_columns[COL_COMM] && row->gone ? " (gone)" : "");
+		break;
 	case COLUMN_PATH:
+	case COLUMN_TASK:
 		snprintf(buf, size, "%s", value.text);
 		break;
 	case COLUMN_ID:

@@ -11,6 +11,7 @@
 enum column_kind {
 	COLUMN_TEXT,
 	COLUMN_PATH, /* text whose end matters most */
+	COLUMN_TASK, /* comm/number: the comm may be cut, the number not */
 	COLUMN_ID, /* a number that is a name */
 	COLUMN_COUNT, /* 12,345 */
 	COLUMN_DURATION, /* nanoseconds */

@@ -32,6 +32,7 @@ static void put_field(FILE *out, const struct render_column *column, const struc
 	switch (column->kind) {
 	case COLUMN_TEXT:
 	case COLUMN_PATH:
+	case COLUMN_TASK:
 		/* "-11" of `ret` is a number of ours, no formula of a stranger's. */
 		if (value.text == value.buf && column == &render_columns[COL_RET])
 			fputs(value.text, out);

@@ -126,7 +126,6 @@ void render_warnings(FILE *out, const struct snapshot *snap, const struct render
 		warn(out, text, opts);
 	}
 	warn_lost(out, meta, opts);
-	warn_unfinished(out, snap, opts);
 }
 
 static void format_share(char *buf, size_t size, uint64_t part_ns, uint64_t window_ns)
@@ -165,6 +164,7 @@ void render_footer(FILE *out, const struct snapshot *snap, const struct render_o
 	char text[LINE], number[UNITS_BUF];
 
 	render_warnings(out, snap, opts);
+	warn_unfinished(out, snap, opts);
 	put_summary(out, meta, opts);
 	if (meta->counters[FL_SEEN_BELOW_MIN]) {
 		snprintf(text, sizeof(text), "left out on purpose: %s waits below the minimum",

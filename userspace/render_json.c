@@ -37,6 +37,7 @@ static json_t *value_of(const struct render_column *column, const struct render_
 	switch (column->kind) {
 	case COLUMN_TEXT:
 	case COLUMN_PATH:
+	case COLUMN_TASK:
 		return json_string(value.text);
 	case COLUMN_BOOL:
 		return json_boolean(value.number);

@@ -109,7 +109,8 @@ static int compare_values(const struct render_column *column, const struct rende
 		return x.present ? -1 : 1;
 	if (!x.present)
 		return 0;
-	if (column->kind == COLUMN_TEXT || column->kind == COLUMN_PATH)
+	if (column->kind == COLUMN_TEXT || column->kind == COLUMN_PATH ||
+	    column->kind == COLUMN_TASK)
 		return strcmp(x.text, y.text);
 	if (column->kind == COLUMN_ID || column->kind == COLUMN_TIME)
 		return x.number < y.number ? -1 : x.number > y.number;

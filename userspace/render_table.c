@@ -35,7 +35,7 @@ static const uint8_t stream_width[COL_NR] = {
 static bool is_text(const struct render_column *column)
 {
 	return column->kind == COLUMN_TEXT || column->kind == COLUMN_PATH ||
-	       column->kind == COLUMN_FRAMES;
+	       column->kind == COLUMN_TASK || column->kind == COLUMN_FRAMES;
 }
 
 static size_t least_width(const struct layout *l, size_t i)
@@ -141,6 +141,22 @@ static void put_spaces(FILE *out, size_t n)
 		putc(' ', out);
 }
 
+/* "process-exp~/4711?": without its number, or the "?", a task would be another. */
+static void put_task(FILE *out, const char *text, size_t width)
+{
+	const char *number = strrchr(text, '/');
+	size_t tail = number ? text_width(number) : 0;
+	char comm[CELL];
+
+	if (!number || tail + 2 > width || text_width(text) <= width) {
+		text_put_padded(out, text, width);
+		return;
+	}
+	snprintf(comm, sizeof(comm), "%.*s", (int)(number - text), text);
+	text_put_padded(out, comm, width - tail);
+	fputs(number, out);
+}
+
 static void put_cell(FILE *out, const struct layout *l, size_t i, const char *text)
 {
 	const struct render_column *column = &render_columns[l->ids[i]];
@@ -155,6 +171,8 @@ static void put_cell(FILE *out, const struct layout *l, size_t i, const char *te
 		fputs(text, out); /* no blanks at the end of a line */
 	} else if (column->kind == COLUMN_PATH) {
 		text_put_tail(out, text, l->width[i]);
+	} else if (column->kind == COLUMN_TASK) {
+		put_task(out, text, l->width[i]);
 	} else {
 		text_put_padded(out, text, l->width[i]);
 	}
