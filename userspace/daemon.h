@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The daemon: what it holds for its life, and its parts. daemon.c opens, runs
+ * and closes; the other daemon_*.c each answer one question.
+ */
+#ifndef FAULTLINE_DAEMON_H
+#define FAULTLINE_DAEMON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "breaker.h"
+#include "config.h"
+#include "control.h"
+#include "hot.h"
+#include "http.h"
+#include "incident.h"
+#include "log.h"
+#include "loop.h"
+#include "notify.h"
+#include "render.h"
+#include "session.h"
+
+#define DAEMON_WINDOW_NS  1000000000ULL /* escalation, ratio, unfinished waits */
+#define DAEMON_COST_NS	  10000000000ULL /* a cost sample so often */
+#define DAEMON_SAMPLE_NS  100000000ULL /* of this length */
+#define DAEMON_OPEN_WAITS 64 /* incidents whose wait has not ended */
+#define DAEMON_STOP_NS	  900000000ULL /* SIGTERM to exit, at most */
+
+struct daemon_opts {
+	const char *config_path; /* NULL: the usual places */
+	const char *socket_path; /* NULL: of the configuration */
+	const uint32_t *pids; /* watch only these; 0: every process */
+	size_t n_pids;
+};
+
+/* An incident that is on disk while its wait still lasts. */
+struct daemon_open_wait {
+	uint32_t tid;
+	uint64_t begin_ns;
+	struct incident incident; /* comm and cgroup point into this struct */
+	char comm[SNAPSHOT_COMM_LEN];
+	char cgroup[512];
+};
+
+struct daemon {
+	struct daemon_opts opts;
+	struct log log;
+	struct config *config;
+	struct loop *loop;
+	struct notify notify;
+	struct session *session;
+	struct control *control;
+	struct http *http;
+	struct incident_store *incidents;
+	struct render_metrics_state *metrics;
+	struct loop_source *session_source, *poll_timer, *cost_timer, *textfile_timer;
+	struct snapshot *before; /* at the end of the last window */
+	struct hot hot;
+	struct breaker breaker;
+	bool sampling; /* a cost sample is being taken */
+	uint64_t start_ns, ready_ns; /* monotonic; time from start to first sample */
+	uint32_t n_cpus;
+	struct daemon_open_wait open_waits[DAEMON_OPEN_WAITS];
+	size_t n_open_waits;
+};
+
+/* Until a signal ends it; returns the exit code. */
+int daemon_run(const struct daemon_opts *opts);
+
+uint64_t daemon_now_ns(void);
+/* session_snapshot(), with the daemon as its source. */
+int daemon_snapshot(struct daemon *d, bool with_stacks, struct snapshot **ret_snap);
+
+/* daemon_window.c: once a window, and the cost samples. */
+void daemon_window(void *daemon);
+void daemon_cost(void *daemon);
+
+/* daemon_incident.c */
+void daemon_incident_wait(struct daemon *d, const struct snapshot *one);
+void daemon_incident_window(struct daemon *d, const struct snapshot *diff,
+			    const struct hot_load *loads, size_t n);
+
+/* daemon_reply.c: what clients and scrapers get. */
+json_t *daemon_reply(void *daemon, const struct control_request *request, int *ret_err);
+int daemon_metrics(struct daemon *d, bool textfile, char **ret_text, size_t *ret_len);
+int daemon_http_text(void *daemon, char **ret_text, size_t *ret_len);
+void daemon_textfile(void *daemon);
+
+/* daemon_caps.c: 0, or -errno; -EPERM when what is needed is not there. */
+int daemon_caps_check(void);
+int daemon_caps_drop(const struct config *config);
+
+#endif

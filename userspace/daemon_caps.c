@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What may the daemon do, once everything is open? It keeps only what later steps
+ * need:
+ *   BPF, PERFMON     attach again after the circuit breaker, read and write maps
+ *   SYS_ADMIN        BPF_ENABLE_STATS, the measurement of our own cost
+ *   SYS_PTRACE       /proc/PID/{exe,root,ns} of other users' processes
+ *   DAC_READ_SEARCH  binaries whose symbols are wanted
+ *   SYSLOG           addresses in /proc/kallsyms
+ *   DAC_OVERRIDE     only with a textfile: its folder may be another user's
+ * It does not change user, and does not filter system calls: the unit does.
+ */
+#include <cap-ng.h>
+#include <errno.h>
+
+#include "daemon.h"
+
+int daemon_caps_check(void)
+{
+	if (capng_get_caps_process())
+		return -EINVAL;
+	/* before 5.8 SYS_ADMIN stood for both */
+	if (capng_have_capability(CAPNG_EFFECTIVE, CAP_SYS_ADMIN))
+		return 0;
+	return -EPERM;
+}
+
+int daemon_caps_drop(const struct config *config)
+{
+	static const unsigned int keep[] = {CAP_BPF,	    CAP_PERFMON,	 CAP_SYS_ADMIN,
+					    CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_SYSLOG};
+	const capng_type_t both = CAPNG_EFFECTIVE | CAPNG_PERMITTED;
+
+	capng_get_caps_process();
+	capng_clear(CAPNG_SELECT_CAPS);
+	for (size_t i = 0; i < sizeof(keep) / sizeof(keep[0]); i++)
+		capng_update(CAPNG_ADD, both, keep[i]);
+	if (*config->metrics_textfile)
+		capng_update(CAPNG_ADD, both, CAP_DAC_OVERRIDE);
+	return capng_apply(CAPNG_SELECT_CAPS) ? -EPERM : 0;
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What has the last second shown? Who is hot, what is an incident, and whether our
+ * own programs cost too much. Decisions are in hot.c, breaker.c and incident.c.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon.h"
+
+static void escalate(struct daemon *d, const struct hot_load *loads, size_t n)
+{
+	struct hot_limits limits = {.enter_millipct = d->config->hot_enter_millipct,
+				    .leave_millipct = d->config->hot_leave_millipct,
+				    .max = d->config->hot_max};
+	uint32_t tgids[HOT_MAX];
+	int err;
+
+	if (!hot_update(&d->hot, &limits, loads, n))
+		return;
+	for (size_t i = 0; i < d->hot.n; i++)
+		tgids[i] = d->hot.procs[i].tgid;
+	err = session_set_hot(d->session, tgids, d->hot.n);
+	if (err)
+		log_problem(&d->log, "hot", "hot processes not set: %s", strerror(-err));
+}
+
+static void apply_breaker(struct daemon *d, const struct breaker_sample *sample)
+{
+	struct breaker_limits limits = {.enabled = d->config->breaker,
+					.cost_millipct = d->config->breaker_cost_millipct,
+					.max_rate = d->config->breaker_max_rate,
+					.cooldown_ns = d->config->breaker_cooldown_ns};
+	char reason[160];
+	int err = 0;
+
+	switch (breaker_decide(&d->breaker, &limits, sample, daemon_now_ns(), reason,
+			       sizeof(reason))) {
+	case BREAKER_KEEP:
+		return;
+	case BREAKER_OPEN:
+		err = session_detach(d->session, reason);
+		log_say(&d->log, LOG_WARNING, "detached: %s; attaching again in %llu s", reason,
+			(unsigned long long)(d->breaker.cooldown_ns / 1000000000));
+		notify_send(&d->notify, "STATUS=detached: %s", reason);
+		break;
+	case BREAKER_CLOSE:
+		err = session_attach(d->session);
+		if (err) { /* stays open, and is tried again after the cooldown */
+			d->breaker.open = true;
+			d->breaker.since_ns = daemon_now_ns();
+			break;
+		}
+		log_say(&d->log, LOG_NOTICE, "attached again");
+		notify_send(&d->notify, "STATUS=observing");
+		loop_timer_set(d->cost_timer, DAEMON_WINDOW_NS, 0); /* look soon */
+	}
+	if (err)
+		log_problem(&d->log, "breaker", "circuit breaker: %s", strerror(-err));
+}
+
+static int look(struct daemon *d, struct snapshot **ret_diff)
+{
+	struct snapshot *now = NULL;
+	int err;
+
+	*ret_diff = NULL;
+	err = daemon_snapshot(d, false, &now);
+	if (!err && d->before)
+		err = snapshot_diff(d->before, now, ret_diff);
+	if (err) {
+		snapshot_free(now);
+		return err;
+	}
+	snapshot_free(d->before);
+	d->before = now;
+	return 0;
+}
+
+void daemon_window(void *daemon)
+{
+	struct daemon *d = daemon;
+	struct hot_load *loads = NULL;
+	struct snapshot *diff;
+	size_t n = 0;
+	int err;
+
+	if (d->breaker.open)
+		apply_breaker(d, NULL);
+	err = look(d, &diff);
+	if (!err && diff)
+		err = hot_loads(diff, &loads, &n);
+	if (!err && diff) {
+		escalate(d, loads, n);
+		daemon_incident_window(d, diff, loads, n);
+	}
+	if (err)
+		log_problem(&d->log, "window", "the last second was not looked at: %s",
+			    strerror(-err));
+	free(loads);
+	snapshot_free(diff);
+	control_tick(d->control, daemon_now_ns());
+	if (d->http)
+		http_tick(d->http);
+}
+
+void daemon_cost(void *daemon)
+{
+	struct daemon *d = daemon;
+	struct session_cost cost = {0};
+	struct breaker_sample sample;
+	int err;
+
+	if (!d->sampling && d->breaker.open) { /* nothing runs, nothing to measure */
+		loop_timer_set(d->cost_timer, DAEMON_COST_NS, 0);
+		return;
+	}
+	err = session_cost_sample(d->session, !d->sampling, &cost);
+	if (err)
+		log_problem(&d->log, "cost",
+			    "own cost cannot be measured (%s): the circuit breaker is blind",
+			    strerror(-err));
+	d->sampling = !d->sampling && !err;
+	loop_timer_set(d->cost_timer, d->sampling ? DAEMON_SAMPLE_NS : DAEMON_COST_NS, 0);
+	if (d->sampling || err)
+		return;
+	log_solved(&d->log, "cost");
+	sample = (struct breaker_sample){cost.sample_ns, cost.run_ns, cost.calls, d->n_cpus};
+	apply_breaker(d, &sample);
+}
