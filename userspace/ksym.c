@@ -16,24 +16,22 @@
 #include <time.h>
 
 #include "ksym.h"
+#include "namecache.h"
 #include "nearest.h"
 
-#define CACHE_BITS  11 /* stacks of lock waits have a few hundred functions */
-#define CACHE_SLOTS (1 << CACHE_BITS)
-#define MAX_OFFSET  (1ULL << 20) /* no function is as large; beyond is a gap */
-/* Addresses of modules and BPF programs are reused; forget them after this. */
-#define MODULE_TTL_NS (30 * 1000000000ULL)
-
-struct cached {
-	uint64_t addr; /* 0: empty */
-	uint64_t until_ns; /* 0: for ever */
-	char *name;
-};
+#define MAX_OFFSET (1ULL << 20) /* no function is as large; beyond is a gap */
+/*
+ * Addresses of modules and BPF programs are reused, and what has no name now
+ * may get one: forgotten after this. Nor is a table that tells nothing read again
+ * before.
+ */
+#define SHORT_TTL_NS (30 * 1000000000ULL)
 
 struct ksym {
 	char *path;
 	char *reason;
-	struct cached cache[CACHE_SLOTS];
+	uint64_t useless_until_ns;
+	struct namecache *cache;
 };
 
 /* One pass: for each wanted address the best start so far, and its name. */
@@ -52,8 +50,9 @@ struct ksym *ksym_new(const char *path)
 	if (!ksym)
 		return NULL;
 	ksym->path = strdup(path ? path : "/proc/kallsyms");
-	if (!ksym->path) {
-		free(ksym);
+	ksym->cache = namecache_new();
+	if (!ksym->path || !ksym->cache) {
+		ksym_free(ksym);
 		return NULL;
 	}
 	return ksym;
@@ -63,8 +62,7 @@ void ksym_free(struct ksym *ksym)
 {
 	if (!ksym)
 		return;
-	for (size_t i = 0; i < CACHE_SLOTS; i++)
-		free(ksym->cache[i].name);
+	namecache_free(ksym->cache);
 	free(ksym->path);
 	free(ksym->reason);
 	free(ksym);
@@ -81,36 +79,6 @@ static uint64_t now_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
-}
-
-static size_t cache_slot(uint64_t addr)
-{
-	/* Fibonacci hashing: return addresses differ in few bits */
-	return (addr * 0x9e3779b97f4a7c15ULL) >> (64 - CACHE_BITS);
-}
-
-static const char *cache_get(const struct ksym *ksym, uint64_t addr, uint64_t now)
-{
-	const struct cached *slot = &ksym->cache[cache_slot(addr)];
-
-	if (slot->addr != addr || !slot->name || (slot->until_ns && slot->until_ns < now))
-		return NULL;
-	return slot->name;
-}
-
-static void cache_put(struct ksym *ksym, uint64_t addr, const char *name, uint64_t now)
-{
-	struct cached *slot = &ksym->cache[cache_slot(addr)];
-	char *copy = strdup(name);
-
-	if (!copy)
-		return; /* it is only a cache */
-	free(slot->name);
-	*slot = (struct cached){
-		.addr = addr,
-		.until_ns = strchr(name, '[') ? now + MODULE_TTL_NS : 0,
-		.name = copy,
-	};
 }
 
 static int offer(struct pass *pass, uint64_t start, const char *symbol)
@@ -218,8 +186,9 @@ static int settle(struct ksym *ksym, struct pass *pass, char **names, uint64_t n
 		names[i] = name_of(symbol, start, pass->wanted[i]);
 		if (!names[i])
 			return -ENOMEM;
-		if (symbol && names[i][0] != '0')
-			cache_put(ksym, pass->wanted[i], names[i], now);
+		namecache_put(ksym->cache, 0, pass->wanted[i], names[i],
+			      strchr(names[i], '[') || names[i][0] == '0' ? now + SHORT_TTL_NS
+									  : NAMECACHE_FOREVER);
 	}
 	return 0;
 }
@@ -239,7 +208,11 @@ static int look_up(struct ksym *ksym, struct pass *pass, char **names, uint64_t 
 	nearest_sort(pass->wanted, &pass->n);
 	pass->best = calloc(pass->n, sizeof(*pass->best));
 	pass->symbols = calloc(pass->n, sizeof(*pass->symbols));
-	err = pass->best && pass->symbols ? stream(ksym, pass) : -ENOMEM;
+	err = pass->best && pass->symbols ? 0 : -ENOMEM;
+	if (!err && ksym->useless_until_ns <= now) {
+		err = stream(ksym, pass);
+		ksym->useless_until_ns = ksym->reason ? now + SHORT_TTL_NS : 0;
+	}
 	if (!err)
 		err = settle(ksym, pass, names, now);
 	free_names(pass->symbols, pass->n);
@@ -248,11 +221,11 @@ static int look_up(struct ksym *ksym, struct pass *pass, char **names, uint64_t 
 }
 
 /* What the cache has goes to names, the rest to pass->wanted. */
-static int ask_cache(const struct ksym *ksym, const uint64_t *addrs, size_t n, char **names,
+static int ask_cache(struct ksym *ksym, const uint64_t *addrs, size_t n, char **names,
 		     struct pass *pass, uint64_t now)
 {
 	for (size_t i = 0; i < n; i++) {
-		const char *name = cache_get(ksym, addrs[i], now);
+		const char *name = namecache_get(ksym->cache, 0, addrs[i], now);
 
 		if (!name) {
 			pass->wanted[pass->n++] = addrs[i];
@@ -306,4 +279,14 @@ out:
 	free_names(names, n);
 	free(pass.wanted);
 	return err;
+}
+
+void ksym_prefetch(struct ksym *ksym, const uint64_t *addrs, size_t n)
+{
+	char **names = calloc(n + 1, sizeof(*names));
+
+	if (names && !ksym_resolve(ksym, addrs, n, names))
+		free_names(names, n);
+	else
+		free(names);
 }

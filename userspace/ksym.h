@@ -25,6 +25,12 @@ void ksym_free(struct ksym *ksym); /* NULL-safe */
  */
 int ksym_resolve(struct ksym *ksym, const uint64_t *addrs, size_t n, char **ret_names);
 
+/*
+ * Many stacks at once: learn all their addresses in one pass, so that the
+ * calls of ksym_resolve() that follow need none.
+ */
+void ksym_prefetch(struct ksym *ksym, const uint64_t *addrs, size_t n);
+
 /* One line, valid until the next call; NULL: the last pass had symbols. */
 const char *ksym_reason(const struct ksym *ksym);
 

@@ -13,7 +13,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -24,6 +23,7 @@
 #include <unistd.h>
 
 #include "elfsym.h"
+#include "namecache.h"
 #include "nearest.h"
 #include "text.h"
 #include "usym.h"
@@ -31,15 +31,11 @@
 #define MAX_MODULES 32 /* open files, twice as many with debug files */
 #define CLEAN_NAME  512
 
-/* linux/magic.h does not have these */
-#define XFS_MAGIC      0x58465342
-#define ZFS_MAGIC      0x2fc12fc1
-#define BCACHEFS_MAGIC 0xca451a4e
-
 struct module {
 	dev_t dev;
 	uint64_t ino; /* 0: free */
 	uint64_t used; /* usym->clock when last used */
+	uint64_t serial; /* usym->clock when opened: its space in the cache */
 	bool dev_differs;
 	struct elfsym *elf;
 	struct elfsym *debug; /* NULL: none */
@@ -48,6 +44,7 @@ struct module {
 struct usym {
 	char *debug_dir;
 	uint64_t clock;
+	struct namecache *cache; /* names of functions, by offset in the file */
 	struct module modules[MAX_MODULES];
 };
 
@@ -58,8 +55,9 @@ struct usym *usym_new(const char *debug_dir)
 	if (!usym)
 		return NULL;
 	usym->debug_dir = strdup(debug_dir ? debug_dir : "/usr/lib/debug");
-	if (!usym->debug_dir) {
-		free(usym);
+	usym->cache = namecache_new();
+	if (!usym->debug_dir || !usym->cache) {
+		usym_free(usym);
 		return NULL;
 	}
 	return usym;
@@ -78,21 +76,22 @@ void usym_free(struct usym *usym)
 		return;
 	for (size_t i = 0; i < MAX_MODULES; i++)
 		forget(&usym->modules[i]);
+	namecache_free(usym->cache);
 	free(usym->debug_dir);
 	free(usym);
 }
 
-static bool answers_by_itself(uint64_t magic)
+/* virtiofs and 9p answer as the hypervisor does, which the whole machine depends on */
+static bool answers_by_itself(const char *fs_type)
 {
-	static const uint64_t local[] = {
-		EXT4_SUPER_MAGIC, XFS_MAGIC,	    BTRFS_SUPER_MAGIC,
-		TMPFS_MAGIC,	  RAMFS_MAGIC,	    OVERLAYFS_SUPER_MAGIC,
-		SQUASHFS_MAGIC,	  F2FS_SUPER_MAGIC, EROFS_SUPER_MAGIC_V1,
-		ZFS_MAGIC,	  BCACHEFS_MAGIC,   ISOFS_SUPER_MAGIC,
+	static const char *const local[] = {
+		"ext2",	   "ext3",  "ext4", "xfs",   "btrfs", "tmpfs",	  "ramfs",  "rootfs",
+		"overlay", "f2fs",  "zfs",  "erofs", "vfat",  "bcachefs", "exfat",  "squashfs",
+		"iso9660", "ntfs3", "9p",   "jfs",   "udf",   "virtiofs", "nilfs2", "reiserfs",
 	};
 
 	for (size_t i = 0; i < sizeof(local) / sizeof(*local); i++)
-		if (local[i] == magic)
+		if (!strcmp(local[i], fs_type))
 			return true;
 	return false;
 }
@@ -136,7 +135,7 @@ static int open_mapped(uint32_t pid, const struct vma_info *vma, struct elfsym *
 	struct stat st;
 	int fd = -ENOENT;
 
-	if (!answers_by_itself(vma->fs_magic))
+	if (!answers_by_itself(vma->fs_type))
 		return -EOPNOTSUPP;
 	if (vma->flags & FL_VMA_EXE)
 		fd = open_exe(pid);
@@ -200,7 +199,7 @@ static struct module *module_of(struct usym *usym, uint32_t pid, const struct vm
 	if (open_mapped(pid, vma, &fresh.elf, &fresh.dev_differs))
 		return NULL;
 	fresh.debug = open_debug(usym, fresh.elf);
-	fresh.used = usym->clock;
+	fresh.used = fresh.serial = usym->clock;
 	forget(victim);
 	*victim = fresh;
 	return victim;
@@ -265,8 +264,50 @@ static bool same_file(const struct vma_info *a, const struct vma_info *b)
 	return a->ino == b->ino && a->dev == b->dev && a->ino;
 }
 
-/* Name all addresses of the batch that lie in the same file as the first one. */
-static int resolve_file(const struct module *module, const struct vma_info *vmas,
+/* A name of its own for the caller; "" in the cache: no function is known there. */
+static char *cached_name(struct usym *usym, const struct module *module, const struct vma_info *vma,
+			 uint64_t addr)
+{
+	const char *name = namecache_get(usym->cache, module->serial, file_offset(vma, addr), 0);
+
+	if (!name)
+		return NULL;
+	return name[0] ? strdup(name) : raw_name(vma, module, addr);
+}
+
+static char *fresh_name(struct usym *usym, const struct module *module, const struct vma_info *vma,
+			uint64_t addr, const struct elfsym_hit *hit)
+{
+	char *name = hit ? function_name(vma, module, hit) : raw_name(vma, module, addr);
+
+	if (name)
+		namecache_put(usym->cache, module->serial, file_offset(vma, addr), hit ? name : "",
+			      NAMECACHE_FOREVER);
+	return name;
+}
+
+static int name_rest(struct usym *usym, const struct module *module, const struct batch *batch,
+		     const struct vma_info *vmas, const uint64_t *addrs, size_t n, char **names)
+{
+	for (size_t i = 0; i < n; i++) {
+		size_t slot = batch->n;
+		uint64_t vaddr;
+
+		if (names[i] || !same_file(&vmas[i], &vmas[0]))
+			continue;
+		if (!elfsym_vaddr(module->elf, file_offset(&vmas[i], addrs[i]), &vaddr))
+			slot = nearest_slot(batch->vaddrs, batch->n, vaddr);
+		names[i] = fresh_name(usym, module, &vmas[i], addrs[i],
+				      slot < batch->n && batch->hits[slot].name ? &batch->hits[slot]
+										: NULL);
+		if (!names[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Name all addresses that lie in the same file as the first one. */
+static int resolve_file(struct usym *usym, const struct module *module, const struct vma_info *vmas,
 			const uint64_t *addrs, size_t n, char **names)
 {
 	struct batch batch = {
@@ -277,29 +318,21 @@ static int resolve_file(const struct module *module, const struct vma_info *vmas
 
 	if (!batch.vaddrs || !batch.hits)
 		goto out;
-	for (size_t i = 0; i < n; i++)
-		if (same_file(&vmas[i], &vmas[0]) &&
-		    !elfsym_vaddr(module->elf, file_offset(&vmas[i], addrs[i]),
-				  &batch.vaddrs[batch.n]))
+	for (size_t i = 0; i < n; i++) {
+		if (names[i] || !same_file(&vmas[i], &vmas[0]))
+			continue;
+		names[i] = cached_name(usym, module, &vmas[i], addrs[i]);
+		if (!names[i] && !elfsym_vaddr(module->elf, file_offset(&vmas[i], addrs[i]),
+					       &batch.vaddrs[batch.n]))
 			batch.n++;
+	}
 	nearest_sort(batch.vaddrs, &batch.n);
 	/* the separate file, if any, has all functions, not only the exported ones */
-	err = elfsym_lookup(module->debug ? module->debug : module->elf, batch.vaddrs, batch.n,
-			    batch.hits);
-	for (size_t i = 0; !err && i < n; i++) {
-		uint64_t vaddr;
-		size_t slot;
-
-		if (!same_file(&vmas[i], &vmas[0]))
-			continue;
-		slot = batch.n;
-		if (!elfsym_vaddr(module->elf, file_offset(&vmas[i], addrs[i]), &vaddr))
-			slot = nearest_slot(batch.vaddrs, batch.n, vaddr);
-		names[i] = slot < batch.n && batch.hits[slot].name
-				   ? function_name(&vmas[i], module, &batch.hits[slot])
-				   : raw_name(&vmas[i], module, addrs[i]);
-		err = names[i] ? 0 : -ENOMEM;
-	}
+	err = batch.n ? elfsym_lookup(module->debug ? module->debug : module->elf, batch.vaddrs,
+				      batch.n, batch.hits)
+		      : 0;
+	if (!err)
+		err = name_rest(usym, module, &batch, vmas, addrs, n, names);
 out:
 	for (size_t i = 0; batch.hits && i < batch.n; i++)
 		free(batch.hits[i].name);
@@ -322,7 +355,7 @@ int usym_resolve(struct usym *usym, uint32_t pid, const struct vma_info *vmas,
 			continue;
 		module = vma && vma->end ? module_of(usym, pid, vma) : NULL;
 		if (module)
-			err = resolve_file(module, vma, &addrs[i], n - i, &names[i]);
+			err = resolve_file(usym, module, vma, &addrs[i], n - i, &names[i]);
 		else
 			names[i] = raw_name(vma, NULL, addrs[i]);
 		if (!names[i])

@@ -112,7 +112,8 @@ static int fill_in(const struct fl_vma *reply, struct vma_info *ret_info)
 
 	if (reply->flags & FL_VMA_FILE) {
 		info.ino = reply->ino;
-		info.fs_magic = reply->magic;
+		memcpy(info.fs_type, reply->fs_type, sizeof(info.fs_type));
+		info.fs_type[sizeof(info.fs_type) - 1] = '\0';
 		info.dev = makedev(reply->dev >> KERNEL_MINOR_BITS,
 				   reply->dev & ((1U << KERNEL_MINOR_BITS) - 1));
 	}

@@ -23,7 +23,7 @@ struct vma_info {
 	uint64_t ino;
 	/* of the file system; stat() may tell another one (btrfs, overlay) */
 	dev_t dev;
-	uint64_t fs_magic; /* linux/magic.h */
+	char fs_type[16]; /* "ext4" */
 	uint32_t flags; /* FL_VMA_* */
 	/*
 	 * Raw bytes, seen from the process's root; a name without "/" where

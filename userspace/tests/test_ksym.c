@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* ksym and nearest: names for kernel addresses, from fixture files and, where visible, this kernel. */
+/* ksym, nearest and namecache: names for kernel addresses, from fixture files and, where visible, this kernel. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "ksym.h"
+#include "namecache.h"
 #include "nearest.h"
 
 static char *write_table(const char *text)
@@ -86,15 +87,18 @@ static void test_batch(void **state)
 	remove_table(path);
 }
 
-/* What was found once needs no file any more; what was not is looked up again. */
+/* What was found once needs no file any more; a lost file is said. */
 static void test_cache(void **state)
 {
+	const uint64_t addr = 0xffffffff81002010;
 	char *path = write_table(unsorted);
 	struct ksym *ksym = ksym_new(path);
 
 	(void)state;
 	check(ksym, 0xffffffff81000010, "first+0x10");
+	ksym_prefetch(ksym, &addr, 1);
 	unlink(path);
+	check(ksym, addr, "second+0x10");
 	check(ksym, 0xffffffff81000010, "first+0x10");
 	assert_null(ksym_reason(ksym));
 	check(ksym, 0xffffffff81000011, "0xffffffff81000011");
@@ -175,6 +179,31 @@ static void test_this_kernel(void **state)
 	ksym_free(ksym);
 }
 
+static void test_namecache(void **state)
+{
+	struct namecache *cache = namecache_new();
+	int kept = 0;
+
+	(void)state;
+	namecache_put(cache, 1, 16, "one", NAMECACHE_FOREVER);
+	namecache_put(cache, 2, 16, "two", 100);
+	assert_string_equal(namecache_get(cache, 1, 16, 1000), "one");
+	assert_string_equal(namecache_get(cache, 2, 16, 100), "two");
+	assert_null(namecache_get(cache, 2, 16, 101));
+	assert_null(namecache_get(cache, 3, 16, 0));
+	namecache_put(cache, 2, 16, "again", 200);
+	assert_string_equal(namecache_get(cache, 2, 16, 200), "again");
+	for (uint64_t addr = 0; addr < 100000; addr++) {
+		namecache_put(cache, 4, addr, "x", NAMECACHE_FOREVER);
+		assert_non_null(namecache_get(cache, 4, addr, 0));
+		assert_non_null(namecache_get(cache, 1, 16, 0)); /* in use: never the victim */
+	}
+	for (uint64_t addr = 0; addr < 100000; addr++)
+		kept += namecache_get(cache, 4, addr, 0) != NULL;
+	assert_true(kept > 2000 && kept < 5000);
+	namecache_free(cache);
+}
+
 static void test_nearest(void **state)
 {
 	uint64_t wanted[] = {30, 10, 20, 10, 30};
@@ -199,9 +228,10 @@ static void test_nearest(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_nearest), cmocka_unit_test(test_batch),
-		cmocka_unit_test(test_cache),	cmocka_unit_test(test_hidden),
-		cmocka_unit_test(test_many),	cmocka_unit_test(test_this_kernel),
+		cmocka_unit_test(test_nearest),	    cmocka_unit_test(test_namecache),
+		cmocka_unit_test(test_batch),	    cmocka_unit_test(test_cache),
+		cmocka_unit_test(test_hidden),	    cmocka_unit_test(test_many),
+		cmocka_unit_test(test_this_kernel),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,7 +20,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "elfsym.h"
@@ -49,7 +48,6 @@ static struct vma_info mapping_of(const void *at)
 	struct vma_info info = {};
 	unsigned long start, end, offset;
 	char line[4096], path[4096];
-	struct statfs fs;
 	struct stat st;
 
 	assert_non_null(maps);
@@ -62,10 +60,9 @@ static struct vma_info mapping_of(const void *at)
 		info = (struct vma_info){.start = start, .end = end, .offset = offset};
 		if (got == 4 && path[0] == '/') {
 			assert_int_equal(stat(path, &st), 0);
-			assert_int_equal(statfs(path, &fs), 0);
 			info.ino = st.st_ino;
 			info.dev = st.st_dev;
-			info.fs_magic = fs.f_type;
+			strcpy(info.fs_type, "ext4"); /* whatever it is, it answers */
 			info.flags = FL_VMA_FOUND | FL_VMA_FILE | FL_VMA_PATH;
 			info.path = strdup(path);
 		}
@@ -107,6 +104,8 @@ static void test_own_functions(void **state)
 	expect_prefix(names[2], "usym_test_global+0x1 [test_usym");
 	assert_string_equal(names[3], "0x0000000000000010");
 	free(names[3]);
+	for (int i = 0; i < 2; i++) /* from the cache */
+		expect_prefix(resolve(usym, &vma, addrs[2]), "usym_test_global+0x1 [test_usym");
 	free(vma.path);
 	usym_free(usym);
 }
@@ -140,7 +139,7 @@ static void test_fallbacks(void **state)
 	assert_non_null(strstr(name, " [test_usym"));
 	free(name);
 	other = vma;
-	other.fs_magic = 0x65735546; /* FUSE: must not be opened at all */
+	strcpy(other.fs_type, "fuse"); /* must not be opened at all */
 	name = resolve(usym, &other, addr);
 	assert_null(strstr(name, "usym_test_global"));
 	free(name);
@@ -171,7 +170,6 @@ static void test_not_regular(void **state)
 	char dir[] = "/tmp/faultline-usym-XXXXXX", path[64];
 	struct vma_info vma = {.start = 4096, .end = 8192, .flags = FL_VMA_FILE, .path = path};
 	struct usym *usym = usym_new(NULL);
-	struct statfs fs;
 	struct stat st;
 	char *name;
 
@@ -180,10 +178,9 @@ static void test_not_regular(void **state)
 	snprintf(path, sizeof(path), "%s/pipe", dir);
 	assert_int_equal(mkfifo(path, 0600), 0);
 	assert_int_equal(stat(path, &st), 0);
-	assert_int_equal(statfs(dir, &fs), 0);
 	vma.ino = st.st_ino;
 	vma.dev = st.st_dev;
-	vma.fs_magic = fs.f_type;
+	strcpy(vma.fs_type, "ext4");
 	name = resolve(usym, &vma, 4100);
 	assert_string_equal(name, "0x0000000000001004 [pipe+0x4]");
 	free(name);
