@@ -40,10 +40,17 @@ def rows_of(report, pid):
             if p["tgid"] == pid and p["class"] == "mmap_lock" and p["kind"] == "queued"]
 
 
+def relations_of(ready):
+    """A remote holder also waits, now and then, and cannot say so: not judged."""
+    remote_waiters = any(w["relation"] == "remote" for w in ready["waiters"])
+    alone = ready["holder"]["pid"] != ready["pid"] and not remote_waiters
+    return ("own",) if alone else ("own", "remote")
+
+
 def judge_counts(report, ready, totals):
     """Straddlers of the threshold, and calls that were merely preempted, may be on either side."""
     seen = 0
-    for relation in ("own", "remote"):
+    for relation in relations_of(ready):
         for mode in ("read", "write"):
             true = totals[f"{relation}_{mode}"]
             rows = [r["hist"] for r in rows_of(report, ready["pid"])
@@ -67,7 +74,8 @@ def judge_counts(report, ready, totals):
 
 def judge_holder(report, ready, causes, confidences):
     blames = [b for b in report["blames"]
-              if b["tgid"] == ready["pid"] and b["class"] == "mmap_lock"]
+              if b["tgid"] == ready["pid"] and b["class"] == "mmap_lock"
+              and b["relation"] in relations_of(ready)]
     count = sum(b["count"] for b in blames)
     holder = ready["holder"]["tid"]
     right = [b for b in blames

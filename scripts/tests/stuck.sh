@@ -1,0 +1,119 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Is a freeze seen while it lasts, and does the detector stay out of it? The
+# lock of a process is write-held for good (its mmap waits for a file system
+# that does not answer) with readers, a writer and another process waiting.
+# Every verb must answer within a second, the waits must be shown within a
+# second of passing the threshold, and the daemon must go on sampling.
+
+# shellcheck disable=SC2317  # check() calls the functions
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+
+UNFINISHED_MS=500
+now_ms() { echo $((${EPOCHREALTIME/./} / 1000)); }
+
+# quick WINDOW_MS STATUS COMMAND...: answers within a second, not counting the window it was given.
+quick() {
+	local window=$1 want=$2 begin status took
+	shift 2
+	begin=$(now_ms)
+	timeout -s KILL 20 "$@" >"$tmp/out" 2>"$tmp/err" </dev/null
+	status=$?
+	took=$(($(now_ms) - begin - window))
+	echo "took $took ms, status $status"
+	cat "$tmp/err"
+	[ "$took" -lt 1000 ] && [[ " $want " == *" $status "* ]]
+}
+
+# seen FILE: does it hold each of the threads that wait?
+seen() {
+	local tid
+	for tid in $waiting; do grep -q "\b$tid\b" "$1" || return 1; done
+}
+# in_time FILE NAME: it holds them all at most a second after the threshold.
+in_time() {
+	wait_for 10 seen "$1" || { echo "never shown: $(head -c 2000 "$1")"; return 1; }
+	local late=$(($(now_ms) - stuck_ms - UNFINISHED_MS))
+	echo "shown $late ms after the threshold"
+	[ "$late" -lt 1000 ]
+}
+metrics_show() {
+	"$FAULTLINE" metrics "$@" >"$tmp/metrics" 2>"$tmp/err" && grep -Eq '^faultline_unfinished[a-z_]*(\{[^}]*\})? [1-9]' "$tmp/metrics"
+}
+metrics_in_time() {
+	wait_for 10 metrics_show --socket "$socket" || { cat "$tmp/err" "$tmp/metrics"; return 1; }
+	local late=$(($(now_ms) - stuck_ms - UNFINISHED_MS))
+	echo "shown $late ms after the threshold"
+	[ "$late" -lt 1000 ]
+}
+window_of() { "$FAULTLINE" status --socket "$socket" -O json | sed -n 's/.*"window_ns": *\([0-9]*\).*/\1/p' | head -n 1; }
+window_above() { [ "$(window_of)" -gt "$1" ]; }
+sampling() {
+	local before
+	before=$(window_of)
+	[ -n "$before" ] || return 1
+	wait_for 5 window_above "$before"
+}
+
+modprobe fuse 2>/dev/null
+[ -e /dev/fuse ] || skip_all "no /dev/fuse to hold a lock for good with"
+socket=$tmp/socket
+cat >"$tmp/conf" <<-CONF
+	[measure]
+	UnfinishedMin=${UNFINISHED_MS}ms
+	[socket]
+	Path=$socket
+	[incident]
+	Directory=$tmp/incidents
+	Wait=1s
+CONF
+contend_start --hold fuse-write --until-release --rounds 1 --waiters 4 \
+	--wait-by mincore,process_vm_readv,fault,mmap || exit 1
+"$FAULTLINED" -c "$tmp/conf" -p "$target" 2>"$tmp/daemon.err" 9>&- &
+daemon=$!
+pids+=("$daemon")
+wait_for 10 "$FAULTLINE" status --socket "$socket" || { cat "$tmp/daemon.err" >&2; exit 1; }
+for verb in top watch; do
+	format=json
+	[ $verb = top ] || format=jsonl
+	stdbuf -oL "$FAULTLINE" $verb --direct -p "$target" -O $format -d 1min >"$tmp/$verb" 2>"$tmp/$verb.err" 9>&- &
+	pids+=($!)
+	watch=$!
+	wait_for 10 watch_on_or_died
+	"$FAULTLINE" $verb --socket "$socket" -p "$target" -O $format -d 1min >"$tmp/$verb.daemon" 2>>"$tmp/$verb.err" 9>&- &
+	pids+=($!)
+done
+waiting=$(sed -n 's/.*"waiters":\[\(.*\)\].*/\1/p' "$tmp/truth" | grep -o '"tid":[0-9]*' | cut -d: -f2)
+contend_next
+contend_wait stuck
+stuck_ms=$(now_ms)
+
+direct=(--direct -p "$target" -d 300ms)
+plan 27
+check "metrics show unfinished waits within a second" metrics_in_time
+for verb in top watch; do
+	check "$verb shows unfinished waits within a second" in_time "$tmp/$verb"
+	check "$verb of the daemon shows them within a second" in_time "$tmp/$verb.daemon"
+done
+check "report that began later shows them" quick 300 "0" "$FAULTLINE" report "${direct[@]}" -O json
+for verb in top report watch stacks explain; do
+	check "$verb answers" quick 300 "0" "$FAULTLINE" $verb "${direct[@]}"
+	check "$verb answers through the daemon" quick 300 "0" "$FAULTLINE" $verb --socket "$socket" -p "$target" -d 300ms
+done
+check "record answers" quick 300 "0" "$FAULTLINE" record "${direct[@]}" -o "$tmp/recording"
+check "show answers" quick 0 "0" "$FAULTLINE" show "$tmp/recording"
+check "metrics answers" quick 0 "0" "$FAULTLINE" metrics --socket "$socket"
+check "check is critical" quick 300 "2" "$FAULTLINE" check "${direct[@]}"
+check "doctor answers" quick 0 "0" "$FAULTLINE" doctor --direct
+check "status answers" quick 0 "0" "$FAULTLINE" status --socket "$socket"
+check "stacks with user stacks answers" quick 300 "0" "$FAULTLINE" stacks "${direct[@]}" --user
+check "config answers" quick 0 "0" "$FAULTLINE" config check "$tmp/conf"
+check "the daemon keeps sampling" sampling
+record_there() { ls "$tmp/incidents"/* >/dev/null 2>&1 && grep -qr "$target" "$tmp/incidents"; }
+check "the daemon wrote an incident record of it" wait_for 5 record_there
+contend_next
+contend_wait totals
+check "the daemon stops on SIGTERM" quick 0 "0" bash -c "kill -TERM $daemon; while kill -0 $daemon 2>/dev/null; do sleep 0.02; done"
+finish
