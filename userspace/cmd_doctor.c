@@ -51,7 +51,8 @@ static void put_facts(FILE *out, const struct checkup *c)
 	put_fact(out, "rwsem slow paths", f->slowpaths, "exact mode may load (--exact)",
 		 "no exact mode: waits that spin are not seen");
 	put_fact(out, "release tracking", f->contended_release || f->mark_wake,
-		 f->contended_release ? "by lock:contended_release" : "by rwsem_mark_wake()",
+		 f->contended_release ? "by lock:contended_release"
+				      : "if fentry on rwsem_mark_wake() loads",
 		 "readers that hold the lock are named by the owner word only");
 	if (f->rt)
 		fputs("  PREEMPT_RT: rwsems have no owner word, holders are not known\n", out);

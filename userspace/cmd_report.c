@@ -63,16 +63,6 @@ int cmd_report(struct cli *cli)
 	return ret;
 }
 
-/* The pid by argument or -p; without one the process that suffers most. */
-static int pick_pid(struct cli *cli, const struct snapshot *snap, uint32_t *ret_pid)
-{
-	if (cli->n_pids)
-		*ret_pid = cli->pids[0];
-	else if (!verdict_worst(snap, ret_pid))
-		*ret_pid = 0;
-	return CLI_OK;
-}
-
 static int explain_json(FILE *out, const struct snapshot *snap, uint32_t pid,
 			enum render_format format)
 {
@@ -89,10 +79,12 @@ static int explain_json(FILE *out, const struct snapshot *snap, uint32_t pid,
 
 static int explain(struct cli *cli, FILE *out, const struct snapshot *snap)
 {
-	uint32_t pid = 0;
+	uint32_t pid = cli->pids[0];
 	int err;
 
-	pick_pid(cli, snap, &pid);
+	/* none was given: the one that suffers most */
+	if (!cli->n_pids && !verdict_worst(snap, &pid))
+		pid = 0;
 	if (cli->render.format == RENDER_JSON || cli->render.format == RENDER_JSONL)
 		return explain_json(out, snap, pid, cli->render.format);
 	if (!pid) {
@@ -105,6 +97,7 @@ static int explain(struct cli *cli, FILE *out, const struct snapshot *snap)
 		fputc('\n', out);
 		err = verdict_explain(out, snap, cli->pids[i]);
 	}
+	fputc('\n', out);
 	render_footer(out, snap, &cli->render);
 	return err;
 }

@@ -18,6 +18,7 @@ struct reader {
 	FILE *out; /* of --waits */
 	struct snapshot *last;
 	unsigned long long line;
+	size_t shown;
 	bool header;
 };
 
@@ -75,10 +76,13 @@ static int take_line(struct reader *r, const json_t *object)
 			snapshot_free(r->last);
 			r->last = snap;
 		}
-	} else if (wait && r->out) {
+	} else if (wait && r->out &&
+		   (!r->cli->render.entries || r->shown < r->cli->render.entries)) {
 		ret = take_snapshot(r, wait, &snap);
 		if (!ret && render_waits(r->out, snap, &r->cli->render))
 			ret = bad(r, "cannot print");
+		if (!ret)
+			r->shown += snap->n_waits;
 		snapshot_free(snap);
 	}
 	return ret;

@@ -60,12 +60,35 @@ static void on_wait(void *arg, const struct snapshot *one)
 		watcher->err = -1;
 }
 
+/* Who is stuck already: a daemon has told that before this verb began. */
+static int show_stuck(struct watcher *watcher)
+{
+	struct snapshot *snap = NULL;
+	int ret;
+
+	if (!source_is_daemon(watcher->source))
+		return CLI_OK;
+	ret = source_snapshot(watcher->source, false, &snap);
+	for (size_t i = 0; !ret && i < snap->n_waits; i++) {
+		struct snap_wait wait = snap->waits[i];
+		struct snapshot one = {.meta = snap->meta, .waits = &wait, .n_waits = 1};
+
+		wait.kstack = wait.ustack = wait.holder_stack = -1;
+		if (!wait.finished)
+			on_wait(watcher, &one);
+	}
+	snapshot_free(snap);
+	return ret;
+}
+
 static int run(struct watcher *watcher)
 {
 	const struct cli *cli = watcher->cli;
 	uint64_t left_ns = cli->duration_ns ? cli->duration_ns : FOREVER_NS;
 	int ret = source_on_wait(watcher->source, on_wait, watcher);
 
+	if (!ret)
+		ret = show_stuck(watcher);
 	/* in slices, so that -n and a closed pipe end it soon */
 	while (!ret && !watcher->err && !enough(watcher) && left_ns &&
 	       !source_stopped(watcher->source)) {

@@ -47,7 +47,7 @@ static int no_verb(const char *name)
 	return CLI_USAGE;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	const struct cli_verb *verb;
 	struct cli cli;
@@ -65,18 +65,24 @@ int main(int argc, char **argv)
 	if (!verb)
 		return no_verb(argv[1]);
 	ret = cli_parse(&cli, verb, argc - 1, argv + 1);
-	if (!ret && cli_has(&cli, CLI_O_HELP)) {
-		if (cli.verb)
-			cli_help_verb(stdout, verb);
-		return CLI_OK;
-	}
 	/* a monitoring system would take a typing error's 2 for CRITICAL */
 	if (ret && verb->run == cmd_check) {
 		puts("MMAP_LOCK UNKNOWN - wrong usage; see 'faultline check --help'");
 		return CLI_PERM;
 	}
-	if (!ret)
-		ret = verb->run(&cli);
+	if (ret)
+		return ret;
+	if (!cli_has(&cli, CLI_O_HELP))
+		return verb->run(&cli);
+	if (cli.verb)
+		cli_help_verb(stdout, verb);
+	return CLI_OK;
+}
+
+int main(int argc, char **argv)
+{
+	int ret = run(argc, argv);
+
 	if (fflush(stdout) || ferror(stdout)) {
 		cli_say("cannot write the result: stdout is closed or full");
 		ret = ret ? ret : CLI_ERROR;

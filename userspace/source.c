@@ -15,33 +15,14 @@
 #include <unistd.h>
 
 #include "client.h"
-#include "proc.h"
-#include "source.h"
-#include "stream.h"
-#include "units.h"
+#include "source_internal.h"
 
-/* A healthy daemon answers in milliseconds; a stuck one must not hang a verb. */
-#define ASK_TIMEOUT_MS 5000
 /* How often unfinished waits are looked at; see session_poll(). */
 #define POLL_NS 250000000ULL
 /* Without --min-wait: single waits below this are noise for people. */
 #define EVENT_DEFAULT_NS 1000000ULL
 
 static volatile sig_atomic_t stop_signal;
-
-struct source {
-	const struct cli *cli;
-	struct source_opts opts;
-	int fd; /* to the daemon, or -1 */
-	struct session *session;
-	struct stream *stream;
-	uint64_t lost_said; /* of the stream */
-	session_wait_fn fn;
-	void *arg;
-	uint64_t next_poll_ns;
-	sigset_t while_waiting;
-	uint64_t start_ticks[CLI_MAX_PIDS]; /* of --pid; 0: not running */
-};
 
 static void on_signal(int signo)
 {
@@ -56,8 +37,7 @@ static uint64_t now_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
-/* Start time in clock ticks after boot, field 22 of stat; 0: no such process. */
-static uint64_t start_ticks(uint32_t pid)
+uint64_t source_start_ticks(uint32_t pid)
 {
 	unsigned long long ticks = 0;
 	char path[32], buf[1024], *p;
@@ -104,7 +84,7 @@ bool source_stopped(const struct source *source)
 	return sigismember(&pending, SIGINT) || sigismember(&pending, SIGTERM);
 }
 
-static int said_daemon(const char *path, int err)
+int source_said_daemon(const char *path, int err)
 {
 	if (err == -EACCES)
 		cli_say("%s: this user may not talk to the daemon; be root or in its SocketGroup",
@@ -115,33 +95,9 @@ static int said_daemon(const char *path, int err)
 	return err == -EACCES ? CLI_PERM : CLI_DAEMON;
 }
 
-static const char *socket_path(const struct cli *cli)
+const char *source_socket_path(const struct cli *cli)
 {
 	return cli->socket ? cli->socket : CONTROL_SOCKET;
-}
-
-int source_ask(const struct cli *cli, const char *cmd, json_t **ret_reply)
-{
-	json_t *request = json_pack("{s:s}", "cmd", cmd), *reply = NULL;
-	int fd = -1, err;
-
-	err = client_connect(socket_path(cli), &fd);
-	if (!err)
-		err = client_call(fd, request, ASK_TIMEOUT_MS, &reply);
-	json_decref(request);
-	if (fd >= 0)
-		close(fd);
-	if (err)
-		return said_daemon(socket_path(cli), err);
-	if (!json_is_true(json_object_get(reply, "ok"))) {
-		const char *why = json_string_value(json_object_get(reply, "error"));
-
-		cli_say("daemon: %s", why ? why : "refused without a reason");
-		json_decref(reply);
-		return CLI_ERROR;
-	}
-	*ret_reply = reply;
-	return CLI_OK;
 }
 
 /* What a session has of its own that a daemon was not started with. */
@@ -187,7 +143,7 @@ static int check_pids(struct source *source)
 	const struct cli *cli = source->cli;
 
 	for (size_t i = 0; i < cli->n_pids; i++) {
-		source->start_ticks[i] = start_ticks(cli->pids[i]);
+		source->start_ticks[i] = source_start_ticks(cli->pids[i]);
 		/* the daemon may still know one that has exited */
 		if (!source->start_ticks[i] && source->fd < 0) {
 			cli_say("--pid: there is no process %u", cli->pids[i]);
@@ -211,9 +167,9 @@ int source_open(const struct cli *cli, const struct source_opts *opts, struct so
 	source->fd = -1;
 	catch_signals(source);
 	if (!wants_session(cli))
-		err = client_connect(socket_path(cli), &source->fd);
+		err = client_connect(source_socket_path(cli), &source->fd);
 	if (err && cli->socket && !cli_has(cli, CLI_O_DIRECT))
-		ret = said_daemon(cli->socket, err);
+		ret = source_said_daemon(cli->socket, err);
 	if (!ret)
 		ret = check_pids(source);
 	if (!ret && err)
@@ -272,10 +228,10 @@ int source_on_wait(struct source *source, session_wait_fn fn, void *arg)
 	}
 	if (cli_has(source->cli, CLI_O_MIN_WAIT))
 		min_ns = source->cli->min_wait_ns;
-	err = client_connect(socket_path(source->cli), &fd);
+	err = client_connect(source_socket_path(source->cli), &fd);
 	if (!err)
 		err = stream_open(fd, min_ns ? min_ns : EVENT_DEFAULT_NS, &source->stream);
-	return err ? said_daemon(socket_path(source->cli), err) : CLI_OK;
+	return err ? source_said_daemon(source_socket_path(source->cli), err) : CLI_OK;
 }
 
 static int take_events(struct source *source)
@@ -333,141 +289,5 @@ int source_wait(struct source *source, uint64_t ns)
 		}
 		ret = take_events(source);
 	}
-	return ret;
-}
-
-static int ask_snapshot(struct source *source, bool stacks, struct snapshot **ret_snap)
-{
-	json_t *request = json_pack("{s:s, s:b}", "cmd", "snapshot", "stacks", stacks);
-	const char *where = NULL;
-	json_t *reply = NULL;
-	int err;
-
-	err = client_call(source->fd, request, ASK_TIMEOUT_MS, &reply);
-	json_decref(request);
-	if (!err)
-		err = snapshot_from_json(json_object_get(reply, "snapshot"), ret_snap, &where);
-	if (err && where)
-		cli_say("the daemon's snapshot is not understood at '%s': is it of another "
-			"version?",
-			where);
-	else if (err)
-		cli_say("the daemon does not answer: %s", strerror(-err));
-	json_decref(reply);
-	return err ? CLI_ERROR : CLI_OK;
-}
-
-int source_snapshot(struct source *source, bool stacks, struct snapshot **ret_snap)
-{
-	const struct cli *cli = source->cli;
-	const struct snap_filter filter = {
-		.pids = cli->pids,
-		.n_pids = cli->n_pids,
-		.cgroup = cli->cgroup,
-		.comm = cli->comm,
-		.min_wait_ns = cli->min_wait_ns,
-	};
-	struct snapshot *snap = NULL;
-	int ret = CLI_OK, err;
-
-	if (source->session) {
-		err = session_snapshot(source->session, stacks, &snap);
-		if (err) {
-			cli_say("cannot read the measurement: %s", strerror(-err));
-			return CLI_ERROR;
-		}
-	} else {
-		ret = ask_snapshot(source, stacks, &snap);
-	}
-	if (ret)
-		return ret;
-	err = snapshot_filter(snap, &filter);
-	if (err) {
-		cli_say("cannot select: %s", strerror(-err));
-		snapshot_free(snap);
-		return CLI_ERROR;
-	}
-	*ret_snap = snap;
-	return CLI_OK;
-}
-
-/* What happened to the processes that were asked for, while they were watched. */
-static int tell_pids(const struct source *source, const struct snapshot *snap)
-{
-	const struct cli *cli = source->cli;
-
-	for (size_t i = 0; i < cli->n_pids; i++) {
-		uint64_t ticks = start_ticks(cli->pids[i]);
-		bool seen = false;
-
-		for (size_t k = 0; k < snap->n_procs; k++)
-			seen |= snap->procs[k].tgid == cli->pids[i];
-		if (!source->start_ticks[i] && !seen) {
-			cli_say("--pid: there is no process %u, and the daemon has seen none",
-				cli->pids[i]);
-			return CLI_ERROR;
-		}
-		if (source->start_ticks[i] && !ticks)
-			cli_say("process %u exited while it was watched", cli->pids[i]);
-		else if (source->start_ticks[i] && ticks != source->start_ticks[i])
-			cli_say("process %u exited while it was watched, and its pid is in use "
-				"again: rows of the two are kept apart",
-				cli->pids[i]);
-	}
-	return CLI_OK;
-}
-
-static void tell_window(const struct source *source, uint64_t ns)
-{
-	char buf[UNITS_BUF];
-
-	if (!source->session)
-		return;
-	units_format_duration(buf, ns);
-	if (cli_has(source->cli, CLI_O_DIRECT))
-		cli_say("measuring for %s", buf);
-	else
-		cli_say("no daemon; measuring for %s", buf);
-}
-
-int source_measure(struct source *source, bool stacks, bool fresh, struct snapshot **ret_snap)
-{
-	uint64_t ns = source->cli->duration_ns;
-	struct snapshot *before = NULL, *now = NULL, *diff = NULL;
-	int ret = CLI_OK;
-
-	if (!ns && (source->session || fresh))
-		ns = SOURCE_WINDOW_NS;
-	tell_window(source, ns);
-	/* a session of its own begins with the window: no need to subtract */
-	if (ns && !source->session)
-		ret = source_snapshot(source, stacks, &before);
-	if (!ret && ns)
-		ret = source_wait(source, ns);
-	if (!ret)
-		ret = source_snapshot(source, stacks, &now);
-	if (!ret)
-		ret = tell_pids(source, now);
-	if (!ret && before && snapshot_diff(before, now, &diff)) {
-		cli_say("out of memory");
-		ret = CLI_ERROR;
-	}
-	snapshot_free(before);
-	if (ret || diff)
-		snapshot_free(now);
-	if (!ret)
-		*ret_snap = diff ? diff : now;
-	return ret;
-}
-
-int source_once(const struct cli *cli, const struct source_opts *opts, bool fresh,
-		struct snapshot **ret_snap)
-{
-	struct source *source = NULL;
-	int ret = source_open(cli, opts, &source);
-
-	if (!ret)
-		ret = source_measure(source, opts->stacks, fresh, ret_snap);
-	source_close(source);
 	return ret;
 }

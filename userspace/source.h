@@ -16,8 +16,8 @@
 struct source;
 
 struct source_opts {
-	uint64_t event_min_ns;	/* single waits from here on */
-	bool stacks;		/* kernel stacks are wanted: of shorter waits too */
+	uint64_t event_min_ns; /* single waits from here on */
+	bool stacks; /* kernel stacks are wanted: of shorter waits too */
 };
 
 /*
@@ -25,7 +25,7 @@ struct source_opts {
  * end source_wait() and nothing else.
  */
 int source_open(const struct cli *cli, const struct source_opts *opts, struct source **ret_source);
-void source_close(struct source *source);	/* NULL-safe */
+void source_close(struct source *source); /* NULL-safe */
 bool source_is_daemon(const struct source *source);
 /* The session behind it; NULL for the daemon. */
 struct session *source_session(struct source *source);

@@ -2,7 +2,8 @@
 /*
  * The verdict in words: a paragraph of labelled items for people, and one line
  * for incidents, `check` and `watch`. Says what is not known as plainly as
- * what is. The numbers are those of verdict.c.
+ * what is. The numbers are those of verdict.c. What this kernel cannot show is
+ * not repeated here: it stands in the footer that callers print below.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -119,6 +120,27 @@ static void put_holder(FILE *out, const char *label, const struct verdict *v,
 	put_item(out, "", "confidence: %s", confidence_words(holder->conf));
 }
 
+/* A tenth of the waiting without a holder is worth a line. */
+static void put_unknown(FILE *out, const struct verdict *v)
+{
+	uint64_t known_ns = 0;
+
+	for (size_t i = 0; i < v->n_holders; i++)
+		known_ns += v->holders[i].total_ns;
+	if (v->n_holders && known_ns < v->waiting_ns &&
+	    v->waiting_ns - known_ns >= v->waiting_ns / 10)
+		put_item(out, "", "for %d %% of the waiting no holder was seen",
+			 share_pct(v->waiting_ns - known_ns, v->waiting_ns));
+}
+
+/* Calls that take the lock for writing and free the pages as a reader. */
+static bool downgrades(const struct verdict *v)
+{
+	enum cause cause = v->holders[0].task->cause;
+
+	return cause == CAUSE_MUNMAP || cause == CAUSE_MREMAP || cause == CAUSE_BRK;
+}
+
 static void put_mechanism(FILE *out, const struct verdict *v)
 {
 	const struct verdict_holder *top = &v->holders[0];
@@ -139,8 +161,8 @@ static void put_mechanism(FILE *out, const struct verdict *v)
 			 what, writer, reader);
 		break;
 	case VERDICT_READER:
-		put_item(out, "how", "%s held the lock for reading; writers (%s) waited for it",
-			 what, writer);
+		put_item(out, "how", "%s held the lock for reading%s; writers (%s) waited for it",
+			 what, downgrades(v) ? " (it frees pages so: faults pass)" : "", writer);
 		break;
 	case VERDICT_WRITER:
 		put_item(out, "how",
@@ -217,14 +239,13 @@ static void put_limits(FILE *out, const struct snapshot *snap, const struct verd
 	if (lost)
 		put_item(out, "lost", "%s waits are in no total: the numbers are too low",
 			 units_format_count(count, lost));
-	if (snap->meta.per_vma_locks)
+	/* of interest to who sees readers of the process itself wait */
+	if (snap->meta.per_vma_locks && v->mode_count[FL_READ] && v->rel_count[FL_OWN])
 		put_item(out, "per-VMA",
 			 "locks take most page faults off mmap_lock on this kernel; faults that "
 			 "wait "
 			 "here are those that cannot use them (first touch of a new area, stack "
 			 "growth, some drivers)");
-	if (snap->meta.blind && *snap->meta.blind)
-		put_item(out, "not seen", "%s", snap->meta.blind);
 }
 
 static void format_name(char *buf, size_t size, const struct verdict *v)
@@ -257,8 +278,6 @@ static void put_nothing(FILE *out, const struct snapshot *snap, const struct ver
 		put_item(out, "lost",
 			 "%llu waits are in no total: one may have been of this process",
 			 (unsigned long long)snapshot_lost_waits(&snap->meta));
-	if (snap->meta.blind && *snap->meta.blind)
-		put_item(out, "not seen", "%s", snap->meta.blind);
 }
 
 static void put_headline(FILE *out, const struct verdict *v)
@@ -296,6 +315,7 @@ int verdict_explain(FILE *out, const struct snapshot *snap, uint32_t tgid)
 	/* a second one is worth the lines when it has a tenth of the time */
 	if (v.n_holders > 1 && v.holders[1].total_ns >= blamed_ns(&v) / 10)
 		put_holder(out, "and by", &v, &v.holders[1]);
+	put_unknown(out, &v);
 	if (v.advice)
 		put_item(out, "advice", "%s: %s", v.advice->id, v.advice->text);
 	put_limits(out, snap, &v);
