@@ -8,6 +8,7 @@
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
+.SECONDARY:
 .DEFAULT_GOAL := all
 
 O       ?= build$(if $(SAN),-asan)
@@ -34,19 +35,38 @@ LIB_OBJ := $(LIB_SRC:userspace/%.c=$(O)/%.o)
 BPF_SRC := $(wildcard bpf/*.bpf.c)
 SKEL    := $(BPF_SRC:bpf/%.bpf.c=$(O)/bpf/%.skel.h)
 TESTS   := $(patsubst userspace/tests/%.c,$(O)/tests/%,$(wildcard userspace/tests/test_*.c))
+FUZZERS := $(patsubst userspace/tests/%.c,$(O)/fuzz/%,$(wildcard userspace/tests/fuzz_*.c))
+GENERATOR_SRC := $(wildcard userspace/tests/contend*.c)
+TOOLS   := $(if $(GENERATOR_SRC),$(O)/tests/contend) $(patsubst userspace/tests/%.c,$(O)/tests/%,$(wildcard userspace/tests/meter.c))
 
-.PHONY: all tests clean
-all: $(MAINS:%=$(O)/%)
-tests: $(TESTS)
+.PHONY: all tests fuzz deps demo check lint bench install clean help
+all: $(MAINS:%=$(O)/%)		## faultline and faultlined
+tests: $(TESTS) $(TOOLS)	## build the unit tests and the contention generator
+fuzz: $(FUZZERS)		## build the fuzzers
 
-$(O) $(O)/bpf $(O)/tests:
+deps:		## install what is needed (apt, as root)
+	$(Q)scripts/deps
+demo: deps	## watch three kinds of contention on this kernel (as root)
+	$(Q)$(MAKE) --no-print-directory all tests
+	$(Q)O=$(O) scripts/demo
+check: deps	## run every test, here and on other kernels (as root)
+	$(Q)O=$(O) scripts/check
+lint:		## static checks
+	$(Q)scripts/lint
+bench: all tests	## measure the detector's own cost (as root)
+	$(Q)O=$(O) scripts/bench
+help:		## this list
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1	\2/p' Makefile | expand -t 18
+
+$(O) $(O)/bpf $(O)/tests $(O)/fuzz:
 	$(Q)mkdir -p $@
 
 # --- BPF: compiled once, runs on every kernel (CO-RE)
 $(O)/bpf/%.bpf.o: bpf/%.bpf.c | $(O)/bpf
 	$(call say,BPF,$<)
-	$(Q)$(CLANG) -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -Wall -Werror -MMD -MP -Ibpf -idirafter /usr/include/$(MULTIARCH) -c $< -o $@.tmp
-	$(Q)$(BPFTOOL) gen object $@ $@.tmp && sed -i 's,$@.tmp,$@,' $(@:.o=.o.d) 2>/dev/null; rm -f $@.tmp
+	$(Q)$(CLANG) -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -Wall -Werror -MMD -MP -MF $(@:.o=.d) -MT $@ -Ibpf -idirafter /usr/include/$(MULTIARCH) -c $< -o $@.tmp
+	$(Q)$(BPFTOOL) gen object $@ $@.tmp
+	$(Q)rm -f $@.tmp
 
 $(O)/bpf/%.skel.h: $(O)/bpf/%.bpf.o
 	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf > $@
@@ -63,11 +83,33 @@ $(MAINS:%=$(O)/%): $(O)/%: $(O)/%.o $(O)/libfaultline.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
+$(O)/tests/contend: $(GENERATOR_SRC) | $(O)/tests
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -pthread $(LDFLAGS) $(filter %.c,$^) -o $@
+$(O)/tests/contend: $(wildcard userspace/tests/contend*.h)
+
 $(O)/tests/%: userspace/tests/%.c $(O)/libfaultline.a | $(O)/tests
 	$(call say,TEST,$<)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP $(LDFLAGS) $^ -lcmocka $(LDLIBS) -o $@
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP $(LDFLAGS) $(filter %.c %.a,$^) -lcmocka $(LDLIBS) -o $@
 
-clean:
+# Fuzzers compile the library again: every object must report its coverage.
+FUZZ_FLAGS := -g -O1 -fsanitize=address$(,)undefined -fno-sanitize-recover=all
+FUZZ_OBJ   := $(LIB_SRC:userspace/%.c=$(O)/fuzz/%.o)
+$(O)/fuzz/%.o: userspace/%.c | $(O)/fuzz $(SKEL)
+	$(call say,FUZZCC,$<)
+	$(Q)$(CLANG) $(CPPFLAGS) -std=gnu11 $(WARN) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c $< -o $@
+$(O)/fuzz/libfaultline.a: $(FUZZ_OBJ)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+$(O)/fuzz/fuzz_%: userspace/tests/fuzz_%.c $(O)/fuzz/libfaultline.a | $(O)/fuzz
+	$(call say,FUZZ,$<)
+	$(Q)$(CLANG) $(CPPFLAGS) -std=gnu11 $(WARN) $(FUZZ_FLAGS) -fsanitize=fuzzer -MMD -MP $(filter %.c %.a,$^) $(LDLIBS) -o $@
+
+install: all	## install below $(DESTDIR)$(PREFIX)
+	$(Q)install -D -m 755 $(O)/faultline $(DESTDIR)$(PREFIX)/bin/faultline
+	$(Q)install -D -m 755 $(O)/faultlined $(DESTDIR)$(PREFIX)/sbin/faultlined
+	$(call say,INSTALL,$(DESTDIR)$(PREFIX)/bin/faultline $(DESTDIR)$(PREFIX)/sbin/faultlined)
+
+clean:		## remove the output folders
 	$(Q)rm -rf build build-asan
 
--include $(wildcard $(O)/*.d $(O)/bpf/*.d $(O)/tests/*.d)
+-include $(wildcard $(O)/*.d $(O)/bpf/*.d $(O)/tests/*.d $(O)/fuzz/*.d)
