@@ -113,10 +113,12 @@ GET(waited_for)
 GET(detail)
 {
 	const char *detail = row->holder ? row->holder->detail : NULL;
+	char text[512];
 
 	if (row->wait && row->wait->queued_behind_writer) {
-		snprintf(ret->buf, sizeof(ret->buf), "behind a queued writer%s%.150s",
-			 detail ? "; " : "", detail ? detail : "");
+		snprintf(text, sizeof(text), "behind a queued writer%s%s", detail ? "; " : "",
+			 detail ? detail : "");
+		text_reclean(ret->buf, sizeof(ret->buf), text); /* whole characters */
 		detail = ret->buf;
 	}
 	set_text(ret, detail);
@@ -300,13 +302,6 @@ static void format_wait(const struct snap_wait *wait, char *buf, size_t size)
 		snprintf(buf, size, "%s%s", number, wait->ret ? ", gave up" : "");
 }
 
-static size_t append(char *buf, size_t size, size_t used, const char *separator, const char *text)
-{
-	int n = snprintf(buf + used, size - used, "%s%s", separator, text);
-
-	return n < 0 || (size_t)n >= size - used ? size - 1 : used + (size_t)n;
-}
-
 void render_column_frames(const struct render_row *row, char *buf, size_t size)
 {
 	const struct snap_stack *stack = row->stack;
@@ -314,8 +309,15 @@ void render_column_frames(const struct render_row *row, char *buf, size_t size)
 
 	*buf = '\0';
 	for (int part = 0; part < 2 && stack; part++) {
-		for (size_t i = 0; i < stack->n; i++)
-			used = append(buf, size, used, used ? " < " : "", stack->frames[i]);
+		for (size_t i = 0; i < stack->n; i++) {
+			const char *separator = used ? " < " : "";
+			size_t need = strlen(separator) + strlen(stack->frames[i]);
+
+			if (need >= size - used) /* whole frames, or none */
+				return;
+			sprintf(buf + used, "%s%s", separator, stack->frames[i]);
+			used += need;
+		}
 		stack = stack->below >= 0 && (size_t)stack->below < row->snap->n_stacks
 				? &row->snap->stacks[stack->below]
 				: NULL;
@@ -335,13 +337,12 @@ void render_column_format(const struct render_column *column, const struct rende
 	}
 	switch (column->kind) {
 	case COLUMN_TEXT:
-		/* Its pid is free, or by now that of another process. */
-		snprintf(buf, size, "%s%s", value.text,
-			 column == &render_columns[COL_COMM] && row->gone ? " (gone)" : "");
-		break;
 	case COLUMN_PATH:
 	case COLUMN_TASK:
-		snprintf(buf, size, "%s", value.text);
+		text_reclean(buf, size, value.text);
+		/* Its pid is free, or by now that of another process. */
+		if (column == &render_columns[COL_COMM] && row->gone && strlen(buf) + 8 < size)
+			strcat(buf, " (gone)");
 		break;
 	case COLUMN_ID:
 		snprintf(buf, size, "%llu", (unsigned long long)value.number);

@@ -175,7 +175,8 @@ static struct series_cgroup *extreme(struct render_metrics_state *state, bool se
 	for (size_t i = 0; i < state->n_cgroups; i++) {
 		struct series_cgroup *cgroup = &state->cgroups[i];
 
-		if (cgroup->selected != selected)
+		if (cgroup->selected != selected ||
+		    (!selected && cgroup->absent > SERIES_LINGER)) /* about to be forgotten */
 			continue;
 		if (!found || (selected ? cgroup->score_ns < found->score_ns
 					: cgroup->score_ns > found->score_ns))
