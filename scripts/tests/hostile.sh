@@ -25,7 +25,7 @@ svg_parses() {
 }
 
 daemon_start() {
-	printf '[socket]\nPath=%s\n[metrics]\nPerProcess=yes\n[hot]\nEnter=0.1%%\n[incident]\nEnabled=no\n' "$tmp/socket" >"$tmp/conf"
+	printf '[socket]\nPath=%s\n[metrics]\nPerProcess=yes\n[hot]\nEnter=0.1%%\nLeave=0.05%%\n[incident]\nEnabled=no\n' "$tmp/socket" >"$tmp/conf"
 	"$FAULTLINED" -c "$tmp/conf" -p "$target" 2>"$tmp/daemon.err" 9>&- &
 	daemon=$!
 	pids+=("$daemon")

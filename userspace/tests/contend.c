@@ -28,7 +28,7 @@
 
 struct options opts = {.n_waiters = 3, .rounds = 5, .hold_ns = 30000000};
 
-enum { O_SIZE = 256, O_HOLD_MS, O_THRESHOLD_US, O_UNTIL, O_COMM, O_CGROUP, O_QUIET };
+enum { O_SIZE = 256, O_HOLD_MS, O_THRESHOLD_US, O_UNTIL, O_COMM, O_HOLDER_COMM, O_CGROUP, O_QUIET };
 
 static const struct option long_options[] = {
 	{"hold", required_argument, NULL, 'H'},
@@ -40,6 +40,7 @@ static const struct option long_options[] = {
 	{"threshold-us", required_argument, NULL, O_THRESHOLD_US},
 	{"until-release", no_argument, NULL, O_UNTIL},
 	{"comm", required_argument, NULL, O_COMM},
+	{"holder-comm", required_argument, NULL, O_HOLDER_COMM},
 	{"cgroup", required_argument, NULL, O_CGROUP},
 	{"quiet", no_argument, NULL, O_QUIET},
 	{NULL, 0, NULL, 0},
@@ -49,7 +50,7 @@ static void usage(void)
 {
 	fputs("usage: contend --hold MEANS [--waiters N] [--wait-by OP,...] [--rounds R]\n"
 	      "               [--size-mib N] [--hold-ms N] [--threshold-us N] [--until-release]\n"
-	      "               [--comm RAW] [--cgroup DIR] [--quiet]\n"
+	      "               [--comm RAW] [--holder-comm RAW] [--cgroup DIR] [--quiet]\n"
 	      "means:",
 	      stderr);
 	means_list();
@@ -119,6 +120,9 @@ static void parse_one(int c, const char **wait_by)
 		break;
 	case O_COMM:
 		opts.comm = optarg;
+		break;
+	case O_HOLDER_COMM:
+		opts.holder_comm = optarg;
 		break;
 	case O_CGROUP:
 		opts.cgroup = optarg;

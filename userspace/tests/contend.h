@@ -76,7 +76,8 @@ struct options {
 	uint64_t threshold_ns;
 	bool until_release;
 	bool quiet;
-	const char *comm;
+	const char *comm; /* of the target */
+	const char *holder_comm;
 	const char *cgroup;
 };
 

@@ -85,6 +85,8 @@ static void waiter_loop(struct waiter *w)
 
 static void holder_loop(void)
 {
+	if (opts.holder_comm)
+		prctl(PR_SET_NAME, opts.holder_comm);
 	ctl->holder_pid = getpid();
 	ctl->holder_tid = own_tid();
 	gate_add(&ctl->ready_gate, 1);

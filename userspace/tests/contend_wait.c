@@ -97,14 +97,10 @@ static void start_page(struct waiter *w)
 	*w->page = 1;
 }
 
-static void pool_unmap(struct waiter *w)
+static void pool_map_next(struct waiter *w)
 {
-	mmap(w->pool, POOL_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-}
-
-static void pool_open_next(struct waiter *w)
-{
-	mprotect(w->pool + 2 * w->pool_used * PAGE, PAGE, PROT_READ | PROT_WRITE);
+	mmap(w->pool + 2 * w->pool_used * PAGE, PAGE, PROT_READ | PROT_WRITE,
+	     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 }
 
 static void pool_touch_next(struct waiter *w)
@@ -114,9 +110,8 @@ static void pool_touch_next(struct waiter *w)
 
 static void pool_refill(struct waiter *w)
 {
-	timed(w, WRITE, pool_unmap);
 	for (w->pool_used = 0; w->pool_used < POOL_VMAS; w->pool_used++)
-		timed(w, WRITE, pool_open_next);
+		timed(w, WRITE, pool_map_next);
 	w->pool_used = 0;
 }
 
