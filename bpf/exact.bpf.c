@@ -25,6 +25,15 @@ struct {
 	__type(value, struct slow);
 } slow SEC(".maps");
 
+/* The verifier takes an argument for a pointer, with which it lets us do little. */
+static __always_inline __u64 address(const struct rw_semaphore *sem)
+{
+	__u64 plain = 0;
+
+	bpf_probe_read_kernel(&plain, sizeof(plain), &sem);
+	return plain;
+}
+
 static __always_inline int enter(__u64 lock, bool write)
 {
 	struct task_struct *cur = bpf_get_current_task_btf();
@@ -91,23 +100,23 @@ static __always_inline int leave(__u64 lock, bool write)
 SEC("fentry/rwsem_down_read_slowpath")
 int BPF_PROG(who_enters_read, struct rw_semaphore *sem)
 {
-	return enter((__u64)sem, false);
+	return enter(address(sem), false);
 }
 
 SEC("fexit/rwsem_down_read_slowpath")
 int BPF_PROG(who_leaves_read, struct rw_semaphore *sem)
 {
-	return leave((__u64)sem, false);
+	return leave(address(sem), false);
 }
 
 SEC("fentry/rwsem_down_write_slowpath")
 int BPF_PROG(who_enters_write, struct rw_semaphore *sem)
 {
-	return enter((__u64)sem, true);
+	return enter(address(sem), true);
 }
 
 SEC("fexit/rwsem_down_write_slowpath")
 int BPF_PROG(who_leaves_write, struct rw_semaphore *sem)
 {
-	return leave((__u64)sem, true);
+	return leave(address(sem), true);
 }

@@ -26,16 +26,36 @@ static int add_stack(struct snapshot *snap, char **names, size_t n)
 	return stack ? (int)(snap->n_stacks - 1) : -1;
 }
 
+/* How many innermost frames are our own: the program and the way into it. */
+static size_t own_frames(char *const *names, size_t n)
+{
+	static const char *const prefixes[] = {"bpf_prog_", "bpf_trace_run", "__traceiter_",
+					       "__bpf_trace_"};
+	size_t own = 0;
+
+	for (size_t i = 0; i < n && i < 8; i++) {
+		for (size_t j = 0; j < sizeof(prefixes) / sizeof(prefixes[0]); j++) {
+			if (!strncmp(names[i], prefixes[j], strlen(prefixes[j])))
+				own = i + 1;
+		}
+	}
+	return own < n ? own : 0;
+}
+
 int session_kernel_stack(struct session *session, struct snapshot *snap, const __u64 *ips, size_t n)
 {
 	uint64_t addrs[FL_STACK_DEPTH];
 	char *names[FL_STACK_DEPTH];
+	size_t own;
 
 	for (size_t i = 0; i < n; i++)
 		addrs[i] = ips[i];
 	if (!n || ksym_resolve(session->ksym, addrs, n, names))
 		return -1;
-	return add_stack(snap, names, n);
+	own = own_frames(names, n);
+	for (size_t i = 0; i < own; i++)
+		free(names[i]);
+	return add_stack(snap, names + own, n - own);
 }
 
 /* On first use only: without the mappings (see vmas.h) raw addresses are shown. */
