@@ -28,7 +28,17 @@
 
 struct options opts = {.n_waiters = 3, .rounds = 5, .hold_ns = 30000000};
 
-enum { O_SIZE = 256, O_HOLD_MS, O_THRESHOLD_US, O_UNTIL, O_COMM, O_HOLDER_COMM, O_CGROUP, O_QUIET };
+enum {
+	O_SIZE = 256,
+	O_HOLD_MS,
+	O_THRESHOLD_US,
+	O_UNTIL,
+	O_PID,
+	O_COMM,
+	O_HOLDER_COMM,
+	O_CGROUP,
+	O_QUIET
+};
 
 static const struct option long_options[] = {
 	{"hold", required_argument, NULL, 'H'},
@@ -39,6 +49,7 @@ static const struct option long_options[] = {
 	{"hold-ms", required_argument, NULL, O_HOLD_MS},
 	{"threshold-us", required_argument, NULL, O_THRESHOLD_US},
 	{"until-release", no_argument, NULL, O_UNTIL},
+	{"pid", required_argument, NULL, O_PID},
 	{"comm", required_argument, NULL, O_COMM},
 	{"holder-comm", required_argument, NULL, O_HOLDER_COMM},
 	{"cgroup", required_argument, NULL, O_CGROUP},
@@ -50,7 +61,7 @@ static void usage(void)
 {
 	fputs("usage: contend --hold MEANS [--waiters N] [--wait-by OP,...] [--rounds R]\n"
 	      "               [--size-mib N] [--hold-ms N] [--threshold-us N] [--until-release]\n"
-	      "               [--comm RAW] [--holder-comm RAW] [--cgroup DIR] [--quiet]\n"
+	      "               [--pid N] [--comm RAW] [--holder-comm RAW] [--cgroup DIR] [--quiet]\n"
 	      "means:",
 	      stderr);
 	means_list();
@@ -117,6 +128,9 @@ static void parse_one(int c, const char **wait_by)
 		break;
 	case O_UNTIL:
 		opts.until_release = true;
+		break;
+	case O_PID:
+		opts.pid = number(optarg, 1 << 22);
 		break;
 	case O_COMM:
 		opts.comm = optarg;

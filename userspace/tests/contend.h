@@ -76,6 +76,7 @@ struct options {
 	uint64_t threshold_ns;
 	bool until_release;
 	bool quiet;
+	pid_t pid; /* that the target shall have; 0: any */
 	const char *comm; /* of the target */
 	const char *holder_comm;
 	const char *cgroup;

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <linux/sched.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -157,10 +158,18 @@ static void target_loop(void)
 	}
 }
 
-/* Returns 0 in the child, which dies with the controller. */
-static pid_t spawn(void)
+static pid_t fork_as(pid_t wanted)
 {
-	pid_t parent = getpid(), pid = fork();
+	struct clone_args args = {
+		.exit_signal = SIGCHLD, .set_tid = (uintptr_t)&wanted, .set_tid_size = 1};
+
+	return wanted ? syscall(SYS_clone3, &args, sizeof(args)) : fork();
+}
+
+/* Returns 0 in the child, which dies with the controller. */
+static pid_t spawn(pid_t wanted)
+{
+	pid_t parent = getpid(), pid = fork_as(wanted);
 
 	if (pid < 0)
 		die("fork");
@@ -176,18 +185,18 @@ size_t role_spawn_all(pid_t *pids, int fuse_fd, int release_fd)
 {
 	size_t n = 0;
 
-	if (opts.means->fuse && !(pids[n++] = spawn()))
+	if (opts.means->fuse && !(pids[n++] = spawn(0)))
 		fuse_serve(fuse_fd, release_fd);
 	if (fuse_fd >= 0)
 		close(fuse_fd); /* the server's death must end the file system */
-	pids[n] = spawn();
+	pids[n] = spawn(opts.pid);
 	if (!pids[n])
 		target_loop();
 	ctl->target = pids[n++];
-	if (opts.means->remote && !(pids[n++] = spawn()))
+	if (opts.means->remote && !(pids[n++] = spawn(0)))
 		holder_loop();
 	for (size_t i = 0; i < opts.n_waiters; i++)
-		if (ctl->waiters[i].op->remote && !(pids[n++] = spawn()))
+		if (ctl->waiters[i].op->remote && !(pids[n++] = spawn(0)))
 			waiter_loop(&ctl->waiters[i]);
 	return n;
 }
