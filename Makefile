@@ -39,7 +39,7 @@ FUZZERS := $(patsubst userspace/tests/%.c,$(O)/fuzz/%,$(wildcard userspace/tests
 GENERATOR_SRC := $(wildcard userspace/tests/contend*.c)
 TOOLS   := $(if $(GENERATOR_SRC),$(O)/tests/contend) $(patsubst userspace/tests/%.c,$(O)/tests/%,$(wildcard userspace/tests/meter.c))
 
-.PHONY: all tests fuzz deps demo check lint bench install clean help
+.PHONY: print-cppflags all tests fuzz deps demo check lint bench install clean help
 all: $(MAINS:%=$(O)/%)		## faultline and faultlined
 tests: $(TESTS) $(TOOLS)	## build the unit tests and the contention generator
 fuzz: $(FUZZERS)		## build the fuzzers
@@ -108,6 +108,9 @@ install: all	## install below $(DESTDIR)$(PREFIX)
 	$(Q)install -D -m 755 $(O)/faultline $(DESTDIR)$(PREFIX)/bin/faultline
 	$(Q)install -D -m 755 $(O)/faultlined $(DESTDIR)$(PREFIX)/sbin/faultlined
 	$(call say,INSTALL,$(DESTDIR)$(PREFIX)/bin/faultline $(DESTDIR)$(PREFIX)/sbin/faultlined)
+
+print-cppflags: $(SKEL)
+	@echo $(CPPFLAGS)
 
 clean:		## remove the output folders
 	$(Q)rm -rf build build-asan
