@@ -83,5 +83,8 @@ int probe_task_stacks(struct probe *probe, const uint32_t *tids, size_t n,
 /* Kernel's statistics of all our programs since load, and runs that were skipped. */
 int probe_run_stats(const struct probe *probe, uint64_t *ret_ns, uint64_t *ret_calls,
 		    uint64_t *ret_misses);
+/* The same of one program of the core; -ENOENT when there is none of this name. */
+int probe_program_stats(const struct probe *probe, const char *name, uint64_t *ret_ns,
+			uint64_t *ret_calls);
 
 #endif

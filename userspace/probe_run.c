@@ -239,3 +239,19 @@ int probe_run_stats(const struct probe *probe, uint64_t *ret_ns, uint64_t *ret_c
 	*ret_misses = misses;
 	return 0;
 }
+
+int probe_program_stats(const struct probe *probe, const char *name, uint64_t *ret_ns,
+			uint64_t *ret_calls)
+{
+	struct bpf_program *prog = bpf_object__find_program_by_name(probe->core->obj, name);
+	struct bpf_prog_info info = {};
+	uint32_t len = sizeof(info);
+
+	if (!prog)
+		return -ENOENT;
+	if (bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len))
+		return -errno;
+	*ret_ns = info.run_time_ns;
+	*ret_calls = info.run_cnt;
+	return 0;
+}

@@ -376,3 +376,9 @@ int session_cost_sample(struct session *session, bool start, struct session_cost
 		*ret_cost = now;
 	return 0;
 }
+
+int session_program_cost(struct session *session, const char *program, uint64_t *ret_ns,
+			 uint64_t *ret_calls)
+{
+	return probe_program_stats(session->probe, program, ret_ns, ret_calls);
+}

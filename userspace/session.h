@@ -83,6 +83,10 @@ struct session_cost {
 };
 int session_cost_sample(struct session *session, bool start, struct session_cost *ret_cost);
 
+/* Run time and calls of one of our programs of the core, while sampling; -ENOENT. */
+int session_program_cost(struct session *session, const char *program, uint64_t *ret_ns,
+			 uint64_t *ret_calls);
+
 /*
  * Everything since the session was opened. Process rows of exited processes
  * stay, marked gone, within bounds. with_stacks symbolises (slow: reads
