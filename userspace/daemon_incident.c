@@ -173,7 +173,8 @@ static void update_open(struct daemon *d, const struct snapshot *diff)
 		struct daemon_open_wait *open = &d->open_waits[i];
 		struct incident *in = &open->incident;
 
-		if (!in->finished && seen[i]) {
+		/* while detached nothing is seen of it, which is not its end */
+		if (!in->finished && (seen[i] || !diff->meta.attached)) {
 			d->open_waits[kept++] = *open;
 			continue;
 		}
@@ -204,7 +205,9 @@ void daemon_incident_window(struct daemon *d, const struct snapshot *diff,
 				      .ratio_millipct = loads[i].millipct,
 				      .finished = true};
 
-		if (incident_due(d->incidents, in.tgid, in.start_ns, INCIDENT_RATIO,
+		/* the record of the wait that lasts still tells the same story */
+		if (!is_open(d, in.tgid, in.start_ns) &&
+		    incident_due(d->incidents, in.tgid, in.start_ns, INCIDENT_RATIO,
 				 daemon_now_ns()) &&
 		    !write_record(d, &in))
 			announce(d, &in);
