@@ -60,12 +60,11 @@ static void apply_breaker(struct daemon *d, const struct breaker_sample *sample)
 		log_problem(&d->log, "breaker", "circuit breaker: %s", strerror(-err));
 }
 
-static int look(struct daemon *d, struct snapshot **ret_diff)
+static int look(struct daemon *d, struct snapshot **ret_now, struct snapshot **ret_diff)
 {
 	struct snapshot *now = NULL;
 	int err;
 
-	*ret_diff = NULL;
 	err = daemon_snapshot(d, false, &now);
 	if (!err && d->before)
 		err = snapshot_diff(d->before, now, ret_diff);
@@ -73,8 +72,7 @@ static int look(struct daemon *d, struct snapshot **ret_diff)
 		snapshot_free(now);
 		return err;
 	}
-	snapshot_free(d->before);
-	d->before = now;
+	*ret_now = now;
 	return 0;
 }
 
@@ -82,13 +80,13 @@ void daemon_window(void *daemon)
 {
 	struct daemon *d = daemon;
 	struct hot_load *loads = NULL;
-	struct snapshot *diff;
+	struct snapshot *now = NULL, *diff = NULL;
 	size_t n = 0;
 	int err;
 
 	if (d->breaker.open)
 		apply_breaker(d, NULL);
-	err = look(d, &diff);
+	err = look(d, &now, &diff);
 	if (!err && diff)
 		err = hot_loads(diff, &loads, &n);
 	if (!err && diff) {
@@ -98,6 +96,10 @@ void daemon_window(void *daemon)
 	if (err)
 		log_problem(&d->log, "window", "the last second was not looked at: %s",
 			    strerror(-err));
+	if (now) { /* only now: incident records cover the window as well */
+		snapshot_free(d->before);
+		d->before = now;
+	}
 	free(loads);
 	snapshot_free(diff);
 	control_tick(d->control, daemon_now_ns());
