@@ -65,6 +65,8 @@ static __always_inline void enter(struct rwsem_waiter *waiter, const struct walk
 	w->count = BPF_PROBE_READ(sem, count.counter);
 	w->owner = BPF_PROBE_READ(sem, owner.counter);
 	w->conf = read_holder(&w->holder, w->count, w->owner, walk->mm, cur);
+	if (w->rel != FL_OWN)
+		others_add(tid, 1);
 	w->last_begin_ns = queued_since(waiter, bpf_ktime_get_ns());
 	barrier();
 	w->begin_ns = w->last_begin_ns;

@@ -51,6 +51,20 @@ struct {
 	__type(value, struct fl_release);
 } releases SEC(".maps");
 
+/*
+ * How many threads wait for a lock that is not their own mmap_lock, by a hash of
+ * the tid. contention_end is called for every kind of lock, most often for one
+ * that we do not care about: one look here saves it the look into `waiters`. A
+ * count that is too high costs just that look.
+ */
+#define OTHERS 1024
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, OTHERS);
+	__type(key, __u32);
+	__type(value, __u32);
+} others SEC(".maps");
+
 /* The last writer that got a lock in the slow path, and when. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -70,6 +84,21 @@ static __always_inline void count(__u32 counter)
 
 	if (n)
 		(*n)++;
+}
+
+static __always_inline void others_add(__u32 tid, __s32 n)
+{
+	__u32 key = tid % OTHERS, *waiting = bpf_map_lookup_elem(&others, &key);
+
+	if (waiting)
+		__sync_fetch_and_add(waiting, n);
+}
+
+static __always_inline bool others_wait(__u32 tid)
+{
+	__u32 key = tid % OTHERS, *waiting = bpf_map_lookup_elem(&others, &key);
+
+	return waiting && *waiting;
 }
 
 static __always_inline struct fl_config *settings(void)

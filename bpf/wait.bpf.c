@@ -159,12 +159,25 @@ int BPF_PROG(who_starts_to_wait, void *lock, unsigned int flags)
 		note_holder(w, (__u64)lock, target.mm, cur);
 	else
 		w->conf = w->holder.tid = 0;
+	if (target.rel != FL_OWN || target.cls != FL_MMAP_LOCK)
+		others_add(cur->pid, 1);
 	/* last: userspace takes an element with begin_ns for a wait */
 	w->last_begin_ns = bpf_ktime_get_ns();
 	barrier();
 	w->begin_ns = w->last_begin_ns;
 	return 0;
 }
+
+/* Those that come later see the writer in the owner word. */
+static __always_inline bool has_waiters(__u64 lock)
+{
+	struct rw_semaphore *sem = (void *)lock;
+
+	return kernel_has_rwsem_owner() && BPF_PROBE_READ(sem, count.counter) & RWSEM_FLAG_WAITERS;
+}
+
+/* Whom a shorter wait is blamed on is not worth the look. */
+#define IMPROVE_MIN_NS 20000
 
 /*
  * The holder at the beginning need not be the one that was waited for: a writer
@@ -322,12 +335,16 @@ int BPF_PROG(who_stops_to_wait, void *lock, int ret)
 	struct fl_waiter *w;
 	__u64 begin, now, ns, hot_ns;
 
+	if ((__u64)lock - mmap_lock_offset() != (__u64)cur->mm && !others_wait(tid))
+		return 0;
 	w = bpf_map_lookup_elem(&waiters, &tid);
 	if (!w || !w->begin_ns || w->lock != (__u64)lock)
 		return 0;
 	cfg = settings();
 	if (!cfg)
 		return 0;
+	if (w->rel != FL_OWN || w->cls != FL_MMAP_LOCK)
+		others_add(tid, -1);
 	now = bpf_ktime_get_ns();
 	begin = w->begin_ns;
 	ns = now - begin;
@@ -342,8 +359,9 @@ int BPF_PROG(who_stops_to_wait, void *lock, int ret)
 		return 0;
 	}
 	if (cfg->holders) {
-		improve_holder(w, cfg, now);
-		if (w->mode == FL_WRITE && !ret)
+		if (ns >= IMPROVE_MIN_NS)
+			improve_holder(w, cfg, now);
+		if (w->mode == FL_WRITE && !ret && has_waiters(w->lock))
 			note_writer(w->lock, &w->self, now);
 	}
 	w->begin_ns = 0;

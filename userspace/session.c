@@ -54,6 +54,20 @@ void session_default_opts(struct session_opts *opts)
 	};
 }
 
+/* A snapshot for one wait: the clocks, so that it can be told when the wait began. */
+static struct snapshot *snapshot_of_one(void)
+{
+	struct snapshot *one = snapshot_new();
+	struct timespec wall;
+
+	if (!one)
+		return NULL;
+	clock_gettime(CLOCK_REALTIME, &wall);
+	one->meta.time_unix_ns = wall.tv_sec * 1000000000ULL + wall.tv_nsec;
+	one->meta.mono_ns = session_now_ns();
+	return one;
+}
+
 static void take_event(void *arg, const struct fl_event *event)
 {
 	struct session *session = arg;
@@ -62,7 +76,7 @@ static void take_event(void *arg, const struct fl_event *event)
 	tally_add_event(session->tally, event);
 	if (!session->on_wait)
 		return;
-	one = snapshot_new();
+	one = snapshot_of_one();
 	if (one && !session_add_event(session, one, event, true))
 		session->on_wait(session->on_wait_arg, one);
 	snapshot_free(one);
@@ -243,7 +257,7 @@ static void announce(struct session *session)
 		stuck[i].announced = true;
 		if (!session->on_wait)
 			continue;
-		one = snapshot_new();
+		one = snapshot_of_one();
 		if (one && !session_add_stuck(session, one, &stuck[i], true))
 			session->on_wait(session->on_wait_arg, one);
 		snapshot_free(one);
