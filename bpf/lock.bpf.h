@@ -33,7 +33,7 @@ static __always_inline bool target_of(__u64 lock, bool write, struct task_struct
 	ret->mm = (__u64)mm;
 	if (!(cur->flags & PF_KTHREAD) && (__u64)cur->mm == (__u64)mm) {
 		ret->rel = FL_OWN;
-		ret->leader = BPF_PROBE_READ(cur, group_leader);
+		ret->leader = cur->group_leader;
 		return true;
 	}
 
@@ -122,14 +122,32 @@ static __always_inline void read_call(struct fl_task_ref *ref, __u64 stack, stru
 		ref->flags |= FL_T_COMPAT;
 }
 
+/* Adjacent in every kernel seen; then one read does. */
+static __always_inline void read_ids(struct fl_task_ref *ref, struct task_struct *task)
+{
+	struct {
+		__u32 pid;
+		__u32 tgid;
+	} ids = {};
+
+	if (bpf_core_field_offset(struct task_struct, tgid) ==
+	    bpf_core_field_offset(struct task_struct, pid) + sizeof(ids.pid)) {
+		bpf_probe_read_kernel(&ids, sizeof(ids), &task->pid);
+	} else {
+		ids.pid = BPF_PROBE_READ(task, pid);
+		ids.tgid = BPF_PROBE_READ(task, tgid);
+	}
+	ref->tid = ids.pid;
+	ref->tgid = ids.tgid;
+}
+
 /* False: no such task any more. */
 static __always_inline bool read_task(struct fl_task_ref *ref, struct task_struct *task, __u64 mm,
 				      struct task_struct *cur)
 {
 	unsigned int flags = BPF_PROBE_READ(task, flags);
 
-	ref->tid = BPF_PROBE_READ(task, pid);
-	ref->tgid = BPF_PROBE_READ(task, tgid);
+	read_ids(ref, task);
 	ref->flags = 0;
 	ref->nr = FL_NR_KTHREAD;
 	ref->args[0] = ref->args[1] = ref->args[2] = 0;

@@ -136,7 +136,9 @@ int BPF_PROG(who_starts_to_wait, void *lock, unsigned int flags)
 		count(FL_SEEN_OTHER_RWSEM);
 		return 0;
 	}
-	if (target.leader)
+	if (target.rel == FL_OWN)
+		tgid = cur->tgid;
+	else if (target.leader)
 		tgid = BPF_PROBE_READ(target.leader, tgid);
 	if (!is_watched(cfg, tgid)) {
 		count(FL_SEEN_FILTERED);
@@ -150,7 +152,9 @@ int BPF_PROG(who_starts_to_wait, void *lock, unsigned int flags)
 
 	w->lock = (__u64)lock;
 	w->tgid = tgid;
-	w->start_ns = target.leader ? BPF_PROBE_READ(target.leader, start_boottime) : 0;
+	/* of its own process a thread has known it since its first wait */
+	if (target.rel != FL_OWN || w->rel != FL_OWN || !w->start_ns)
+		w->start_ns = target.leader ? BPF_PROBE_READ(target.leader, start_boottime) : 0;
 	w->mode = flags & LCB_F_WRITE ? FL_WRITE : FL_READ;
 	w->cls = target.cls;
 	w->rel = target.rel;

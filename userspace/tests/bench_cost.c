@@ -3,10 +3,13 @@
  * What does a contention event cost, by the kernel's own BPF statistics? Short
  * rounds of two loads in turn: threads that contend for a pipe's mutex (no
  * rwsem: the programs must let go at once), and threads that contend for their
- * mmap_lock. A round's figure is the mean of its calls; printed is the median
- * of the rounds and their range. The statistics' own two clock reads are in
- * the figures.
+ * mmap_lock. Beside our programs runs one that does nothing: what the statistics
+ * show for it is what they cost themselves, which is in every figure. A round's
+ * figure is the mean of its calls; printed is the median of the rounds and
+ * their range. The load for mmap_lock contends for other locks, too: their calls
+ * are taken out at the cost that the first load showed.
  */
+#include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -17,6 +20,8 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <bpf/bpf.h>
 
 #include "session.h"
 
@@ -79,10 +84,38 @@ static pid_t start_load(bool mmap_lock)
 		pause();
 }
 
-struct program {
-	uint64_t ns;
-	uint64_t calls;
+enum { BEGIN, END, EMPTY, PROGRAMS };
+
+struct sample {
+	uint64_t ns[PROGRAMS];
+	uint64_t calls[PROGRAMS];
+	uint64_t waits;
 };
+
+struct figures {
+	double ns[PROGRAMS][ROUNDS];
+	double pair[ROUNDS];
+	uint64_t calls;
+	size_t n;
+};
+
+static int empty_fd = -1;
+
+/* A program on contention_begin that returns at once. */
+static int attach_empty(void)
+{
+	const struct bpf_insn insns[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	int link;
+
+	empty_fd = bpf_prog_load(BPF_PROG_TYPE_RAW_TRACEPOINT, "empty", "GPL", insns, 2, NULL);
+	if (empty_fd < 0)
+		return -errno;
+	link = bpf_raw_tracepoint_open("contention_begin", empty_fd);
+	return link < 0 ? -errno : 0;
+}
 
 static int by_value(const void *a, const void *b)
 {
@@ -94,7 +127,7 @@ static int by_value(const void *a, const void *b)
 static void print_row(const char *what, double *means, size_t n, uint64_t calls)
 {
 	qsort(means, n, sizeof(*means), by_value);
-	printf("%-52s %6.0f ns  (%.0f to %.0f, %zu rounds, %llu calls)\n", what, means[n / 2],
+	printf("%-36s %5.0f ns  (%.0f to %.0f, %zu rounds, %llu calls)\n", what, means[n / 2],
 	       means[0], means[n - 1], n, (unsigned long long)calls);
 }
 
@@ -106,52 +139,94 @@ static void pass_time(struct session *session)
 	session_drain(session);
 }
 
-static int take(struct session *session, struct program *begin, struct program *end)
+static int take(struct session *session, struct sample *ret)
 {
-	return session_program_cost(session, "who_starts_to_wait", &begin->ns, &begin->calls)
-		       ?: session_program_cost(session, "who_stops_to_wait", &end->ns, &end->calls);
+	struct bpf_prog_info info = {};
+	uint32_t len = sizeof(info);
+	struct snapshot *snap;
+	int err;
+
+	err = session_program_cost(session, "who_starts_to_wait", &ret->ns[BEGIN],
+				   &ret->calls[BEGIN]) ?:
+	      session_program_cost(session, "who_stops_to_wait", &ret->ns[END], &ret->calls[END]) ?:
+	      session_snapshot(session, false, &snap);
+	if (err)
+		return err;
+	ret->waits = 0;
+	for (size_t i = 0; i < snap->n_procs; i++)
+		ret->waits += snap->procs[i].hist.count;
+	snapshot_free(snap);
+	if (bpf_obj_get_info_by_fd(empty_fd, &info, &len))
+		return -errno;
+	ret->ns[EMPTY] = info.run_time_ns;
+	ret->calls[EMPTY] = info.run_cnt;
+	return 0;
 }
 
-static int measure(struct session *session, bool mmap_lock)
+/* Mean of a round, without the calls for other locks at what they cost. */
+static double mean(const struct sample *from, const struct sample *to, int program, bool waits,
+		   double other_ns)
 {
-	double begins[ROUNDS], ends[ROUNDS], pairs[ROUNDS];
-	struct program begin[2], end[2];
-	uint64_t calls = 0;
-	size_t n = 0;
+	uint64_t calls = to->calls[program] - from->calls[program];
+	uint64_t own = waits ? to->waits - from->waits : calls;
+	double ns = to->ns[program] - from->ns[program];
 
+	return (ns - (calls - own) * other_ns) / own;
+}
+
+static int measure(struct session *session, bool mmap_lock, const double *other_ns,
+		   struct figures *figures)
+{
 	for (int i = 0; i < ROUNDS; i++) {
 		pid_t load = start_load(mmap_lock);
+		struct sample from, to;
+		uint64_t own;
 		int err;
 
-		err = take(session, &begin[0], &end[0]);
+		err = take(session, &from);
 		pass_time(session);
 		if (!err)
-			err = take(session, &begin[1], &end[1]);
+			err = take(session, &to);
 		kill(load, SIGKILL);
 		waitpid(load, NULL, 0);
 		if (err)
 			return err;
-		if (begin[1].calls - begin[0].calls < 100 || end[1].calls - end[0].calls < 100)
+		own = mmap_lock ? to.waits - from.waits : to.calls[BEGIN] - from.calls[BEGIN];
+		if (own < 100) /* too few for a mean */
 			continue;
-		begins[n] = (double)(begin[1].ns - begin[0].ns) / (begin[1].calls - begin[0].calls);
-		ends[n] = (double)(end[1].ns - end[0].ns) / (end[1].calls - end[0].calls);
-		pairs[n] = begins[n] + ends[n];
-		calls += begin[1].calls - begin[0].calls;
-		n++;
+		for (int p = 0; p < PROGRAMS; p++)
+			figures->ns[p][figures->n] =
+				mean(&from, &to, p, mmap_lock && p != EMPTY, other_ns[p]);
+		figures->pair[figures->n] =
+			figures->ns[BEGIN][figures->n] + figures->ns[END][figures->n];
+		figures->calls += own;
+		figures->n++;
 	}
-	if (!n) {
-		printf("%s: too few events for a figure on this machine\n",
-		       mmap_lock ? "mmap_lock wait" : "not an rwsem");
-		return 0;
-	}
-	if (mmap_lock) {
-		print_row("mmap_lock wait, contention_begin", begins, n, calls);
-		print_row("mmap_lock wait, contention_end", ends, n, calls);
-		print_row("mmap_lock wait, both together", pairs, n, calls);
-	} else {
-		print_row("not an rwsem, contention_begin", begins, n, calls);
-		print_row("not an rwsem, contention_end", ends, n, calls);
-	}
+	return 0;
+}
+
+static int measure_both(struct session *session)
+{
+	double other_ns[PROGRAMS] = {};
+	struct figures f = {};
+	int err;
+
+	err = measure(session, false, other_ns, &f);
+	if (err || !f.n)
+		return err;
+	print_row("a program that does nothing", f.ns[EMPTY], f.n, f.calls);
+	print_row("not an rwsem: contention_begin", f.ns[BEGIN], f.n, f.calls);
+	print_row("not an rwsem: contention_end", f.ns[END], f.n, f.calls);
+	for (int p = 0; p < PROGRAMS; p++)
+		other_ns[p] = f.ns[p][f.n / 2];
+
+	f = (struct figures){};
+	err = measure(session, true, other_ns, &f);
+	if (err || !f.n)
+		return err;
+	print_row("mmap_lock wait: contention_begin", f.ns[BEGIN], f.n, f.calls);
+	print_row("mmap_lock wait: contention_end", f.ns[END], f.n, f.calls);
+	print_row("mmap_lock wait: both", f.pair, f.n, f.calls);
 	return 0;
 }
 
@@ -165,11 +240,9 @@ int main(void)
 	session_default_opts(&opts);
 	err = session_open(&opts, &session, &why);
 	if (!err)
-		err = session_cost_sample(session, true, NULL);
+		err = attach_empty() ?: session_cost_sample(session, true, NULL);
 	if (!err)
-		err = measure(session, false);
-	if (!err)
-		err = measure(session, true);
+		err = measure_both(session);
 	if (err)
 		fprintf(stderr, "bench_cost: %s\n", why ? why : strerror(-err));
 	free(why);
