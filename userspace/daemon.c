@@ -153,6 +153,15 @@ static void on_wait(void *arg, const struct snapshot *one)
 	daemon_incident_wait(d, one);
 }
 
+/* Most waits are only counted: nobody watches and they make no incident. */
+static bool wants_wait(void *arg, uint64_t dur_ns)
+{
+	const struct daemon *d = arg;
+
+	return control_wanted(d->control, dur_ns) ||
+	       (d->config->incidents && dur_ns >= d->config->incident_wait_ns);
+}
+
 static void on_session(void *arg, uint32_t events)
 {
 	struct daemon *d = arg;
@@ -220,7 +229,7 @@ static int open_session(struct daemon *d)
 	err = session_open(&opts, &d->session, &why);
 	if (err)
 		return give_up(d, err, why);
-	session_on_wait(d->session, on_wait, d);
+	session_on_wait(d->session, on_wait, wants_wait, d);
 	malloc_trim(0); /* libbpf has parsed megabytes of BTF and freed them */
 	err = loop_add(d->loop, session_fd(d->session), EPOLLIN, on_session, d, &d->session_source);
 	return err ? give_up(d, err, NULL) : 0;

@@ -54,18 +54,20 @@ void session_default_opts(struct session_opts *opts)
 	};
 }
 
-/* A snapshot for one wait: the clocks, so that it can be told when the wait began. */
+/* A snapshot for one wait: with the moment, so that it can be told when it began. */
 static struct snapshot *snapshot_of_one(void)
 {
 	struct snapshot *one = snapshot_new();
-	struct timespec wall;
 
-	if (!one)
-		return NULL;
-	clock_gettime(CLOCK_REALTIME, &wall);
-	one->meta.time_unix_ns = wall.tv_sec * 1000000000ULL + wall.tv_nsec;
-	one->meta.mono_ns = session_now_ns();
+	if (one)
+		session_stamp(&one->meta);
 	return one;
+}
+
+static bool is_wanted(const struct session *session, uint64_t dur_ns)
+{
+	return session->on_wait &&
+	       (!session->wants || session->wants(session->on_wait_arg, dur_ns));
 }
 
 static void take_event(void *arg, const struct fl_event *event)
@@ -74,7 +76,7 @@ static void take_event(void *arg, const struct fl_event *event)
 	struct snapshot *one;
 
 	tally_add_event(session->tally, event);
-	if (!session->on_wait)
+	if (!is_wanted(session, event->end_ns - event->wait.begin_ns))
 		return;
 	one = snapshot_of_one();
 	if (one && !session_add_event(session, one, event, true))
@@ -140,9 +142,10 @@ int session_drain(struct session *session)
 	return probe_drain(session->probe);
 }
 
-void session_on_wait(struct session *session, session_wait_fn fn, void *arg)
+void session_on_wait(struct session *session, session_wait_fn fn, session_wants_fn wants, void *arg)
 {
 	session->on_wait = fn;
+	session->wants = wants;
 	session->on_wait_arg = arg;
 }
 

@@ -57,7 +57,13 @@ int session_drain(struct session *session);
  * stacks, and is freed after the call.
  */
 typedef void (*session_wait_fn)(void *arg, const struct snapshot *one);
-void session_on_wait(struct session *session, session_wait_fn fn, void *arg);
+/*
+ * Naming a wait's stacks costs far more than the wait did: wants is asked first,
+ * for finished waits, whether one of this length is of use. NULL: all are.
+ */
+typedef bool (*session_wants_fn)(void *arg, uint64_t dur_ns);
+void session_on_wait(struct session *session, session_wait_fn fn, session_wants_fn wants,
+		     void *arg);
 /*
  * Look at what has no event: unfinished waits and the stacks of their
  * holders. Call about four times a second; costs a scan of map `waiters`.

@@ -20,6 +20,7 @@ struct session {
 	struct usym *usym;
 	struct kernel_facts facts;
 	session_wait_fn on_wait;
+	session_wants_fn wants;
 	void *on_wait_arg;
 	char *detached_reason; /* NULL: attached */
 	uint64_t opened_ns;
@@ -41,6 +42,8 @@ int session_add_event(struct session *session, struct snapshot *snap, const stru
 		      bool with_stacks);
 int session_add_stuck(struct session *session, struct snapshot *snap,
 		      const struct tally_stuck *stuck, bool with_stacks);
+/* The moment of it alone, for a snapshot that holds one wait. */
+void session_stamp(struct snap_meta *meta);
 int session_fill_meta(struct session *session, struct snapshot *snap);
 
 /*

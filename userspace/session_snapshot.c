@@ -217,18 +217,25 @@ static int fill_features(struct session *session, struct snapshot *snap)
 	return 0;
 }
 
+void session_stamp(struct snap_meta *meta)
+{
+	struct timespec wall;
+
+	clock_gettime(CLOCK_REALTIME, &wall);
+	meta->time_unix_ns = wall.tv_sec * 1000000000ULL + wall.tv_nsec;
+	meta->mono_ns = session_now_ns();
+}
+
 int session_fill_meta(struct session *session, struct snapshot *snap)
 {
 	struct snap_meta *meta = &snap->meta;
-	struct timespec wall, cpu;
+	struct timespec cpu;
 	struct utsname host;
 	uint64_t ns, calls;
 
-	clock_gettime(CLOCK_REALTIME, &wall);
+	session_stamp(meta);
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
 	uname(&host);
-	meta->time_unix_ns = wall.tv_sec * 1000000000ULL + wall.tv_nsec;
-	meta->mono_ns = session_now_ns();
 	meta->window_ns = meta->mono_ns - session->opened_ns;
 	meta->host = text_clean_dup(host.nodename);
 	meta->kernel = text_clean_dup(host.release);

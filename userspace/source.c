@@ -223,7 +223,7 @@ int source_on_wait(struct source *source, session_wait_fn fn, void *arg)
 	source->fn = fn;
 	source->arg = arg;
 	if (source->session) {
-		session_on_wait(source->session, fn, arg);
+		session_on_wait(source->session, fn, NULL, arg);
 		return CLI_OK;
 	}
 	if (cli_has(source->cli, CLI_O_MIN_WAIT))
