@@ -112,7 +112,31 @@ size_t session_frame_names(const struct snap_stack *stack, char (*names)[64], co
 struct fill {
 	struct session *session;
 	struct snapshot *snap;
+	uint64_t *addrs; /* of all kernel stacks, to be named in one pass */
+	size_t n_addrs;
+	size_t max_addrs;
 };
+
+static bool collect(void *arg, const struct fl_stack_key *key, const struct fl_stack_total *total)
+{
+	struct fill *fill = arg;
+	__u64 ips[FL_STACK_DEPTH];
+	size_t n = probe_stack_ips(fill->session->probe, false, key->kstack, ips);
+
+	(void)total;
+	if (fill->n_addrs + n > fill->max_addrs) {
+		size_t max = 2 * (fill->n_addrs + n);
+		uint64_t *addrs = realloc(fill->addrs, max * sizeof(*addrs));
+
+		if (!addrs)
+			return false; /* slower then, not wrong */
+		fill->addrs = addrs;
+		fill->max_addrs = max;
+	}
+	for (size_t i = 0; i < n; i++)
+		fill->addrs[fill->n_addrs++] = ips[i];
+	return false;
+}
 
 static enum cause stack_cause(const struct snap_stack *stack, const struct fl_task_ref *ref,
 			      const char *comm)
@@ -192,7 +216,11 @@ int session_fill_stacks(struct session *session, struct snapshot *snap)
 	size_t n;
 	int err;
 
-	err = probe_each_stack(session->probe, fill_total, &fill);
+	err = probe_each_stack(session->probe, collect, &fill);
+	ksym_prefetch(session->ksym, fill.addrs, fill.n_addrs);
+	free(fill.addrs);
+	if (!err)
+		err = probe_each_stack(session->probe, fill_total, &fill);
 	holders = tally_holders(session->tally, &n);
 	for (size_t i = 0; i < n; i++)
 		fill_holder(&fill, &holders[i]);
