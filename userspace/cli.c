@@ -50,7 +50,7 @@ const struct cli_verb cli_verbs[] = {
 	 SOURCE | CLI_BIT(PID) | CLI_BIT(CGROUP) | CLI_BIT(DURATION) | CLI_BIT(WARNING) |
 		 CLI_BIT(CRITICAL)},
 	{"metrics", NULL, 0, "OpenMetrics, once", cmd_metrics,
-	 SOURCE | CLI_BIT(OUTPUT) | CLI_BIT(DURATION)},
+	 SOURCE | CLI_BIT(PID) | CLI_BIT(OUTPUT) | CLI_BIT(DURATION)},
 	{NULL, NULL, 0, NULL, NULL, 0},
 };
 

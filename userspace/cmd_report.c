@@ -136,7 +136,8 @@ static int print_metrics(struct cli *cli, FILE *out)
 	int ret;
 
 	ret = source_open(cli, &opts, &source);
-	if (!ret && source_is_daemon(source)) {
+	/* the daemon's own text is of all processes */
+	if (!ret && source_is_daemon(source) && !cli->n_pids) {
 		ret = source_ask(cli, "metrics", &reply);
 		if (!ret)
 			fputs(json_string_value(json_object_get(reply, "text")) ?: "", out);
