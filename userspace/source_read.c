@@ -12,6 +12,17 @@
 #include "source_internal.h"
 #include "units.h"
 
+/* The daemon answered: with what was asked for, or with why not. */
+static int check_reply(const json_t *reply)
+{
+	const char *why = json_string_value(json_object_get(reply, "error"));
+
+	if (json_is_true(json_object_get(reply, "ok")))
+		return CLI_OK;
+	cli_say("daemon: %s", why ? why : "refused without a reason");
+	return json_integer_value(json_object_get(reply, "errno")) == EACCES ? CLI_PERM : CLI_ERROR;
+}
+
 int source_ask(const struct cli *cli, const char *cmd, json_t **ret_reply)
 {
 	json_t *request = json_pack("{s:s}", "cmd", cmd), *reply = NULL;
@@ -25,15 +36,12 @@ int source_ask(const struct cli *cli, const char *cmd, json_t **ret_reply)
 		close(fd);
 	if (err)
 		return source_said_daemon(source_socket_path(cli), err);
-	if (!json_is_true(json_object_get(reply, "ok"))) {
-		const char *why = json_string_value(json_object_get(reply, "error"));
-
-		cli_say("daemon: %s", why ? why : "refused without a reason");
+	err = check_reply(reply);
+	if (err)
 		json_decref(reply);
-		return CLI_ERROR;
-	}
-	*ret_reply = reply;
-	return CLI_OK;
+	else
+		*ret_reply = reply;
+	return err;
 }
 
 static int ask_snapshot(struct source *source, bool stacks, struct snapshot **ret_snap)
@@ -41,11 +49,13 @@ static int ask_snapshot(struct source *source, bool stacks, struct snapshot **re
 	json_t *request = json_pack("{s:s, s:b}", "cmd", "snapshot", "stacks", stacks);
 	const char *where = NULL;
 	json_t *reply = NULL;
-	int err;
+	int err, ret = CLI_OK;
 
 	err = client_call(source->fd, request, SOURCE_ASK_TIMEOUT_MS, &reply);
 	json_decref(request);
 	if (!err)
+		ret = check_reply(reply);
+	if (!err && !ret)
 		err = snapshot_from_json(json_object_get(reply, "snapshot"), ret_snap, &where);
 	if (err && where)
 		cli_say("the daemon's snapshot is not understood at '%s': is it of another "
@@ -54,7 +64,7 @@ static int ask_snapshot(struct source *source, bool stacks, struct snapshot **re
 	else if (err)
 		cli_say("the daemon does not answer: %s", strerror(-err));
 	json_decref(reply);
-	return err ? CLI_ERROR : CLI_OK;
+	return err ? CLI_ERROR : ret;
 }
 
 int source_snapshot(struct source *source, bool stacks, struct snapshot **ret_snap)
