@@ -41,7 +41,10 @@ static void complain(struct reader *r, const char *format, ...)
 	va_start(ap, format);
 	vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
-	snprintf(message, sizeof(message), "%s:%u: %s", r->name, r->line, text);
+	if (r->line)
+		snprintf(message, sizeof(message), "%s:%u: %s", r->name, r->line, text);
+	else
+		snprintf(message, sizeof(message), "%s: %s", r->name, text);
 	/* a file may hold anything; a message is one line */
 	for (char *c = message; *c; c++)
 		if ((unsigned char)*c < ' ' || *c == 0x7f)

@@ -250,7 +250,7 @@ static void test_files_that_cannot_be_read(void **state)
 	c = NULL;
 	snprintf(path, sizeof(path), "%s/missing.conf", root);
 	assert_int_equal(config_load(root, path, hear, &heard, &c), -EINVAL);
-	assert_non_null(strstr(heard.text[0], "missing.conf:0: cannot be read (No such file"));
+	assert_non_null(strstr(heard.text[0], "missing.conf: cannot be read (No such file"));
 	heard.n = 0;
 	snprintf(path, sizeof(path), "%s/fifo.conf", root);
 	assert_int_equal(mkfifo(path, 0600), 0);
