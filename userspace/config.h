@@ -10,6 +10,7 @@
 #ifndef FAULTLINE_CONFIG_H
 #define FAULTLINE_CONFIG_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -88,6 +89,8 @@ int config_load(const char *root, const char *path, config_problem_fn problem, v
 void config_free(struct config *config); /* NULL-safe */
 /* As a complete INI file: every key with its value, and where it comes from as a comment. */
 int config_dump(const struct config *config, FILE *out);
+/* The values alone, by section and key; NULL or less when out of memory. */
+json_t *config_to_json(const struct config *config);
 /* The sample file: every key with its help, its default in a comment. */
 int config_sample(FILE *out);
 /* Only the text of one file, as for config_load(): for tests and fuzzers. */

@@ -28,6 +28,27 @@ int config_dump(const struct config *config, FILE *out)
 	return ferror(out) ? -EIO : 0;
 }
 
+json_t *config_to_json(const struct config *config)
+{
+	json_t *all = json_object();
+	char buf[64];
+
+	for (size_t i = 0; i < config_n_keys; i++) {
+		const struct config_key *key = &config_keys[i];
+		json_t *section = json_object_get(all, key->section);
+
+		if (!section) {
+			section = json_object();
+			if (json_object_set_new(all, key->section, section))
+				break;
+		}
+		if (json_object_set_new(section, key->key,
+					json_string(config_key_get(config, key, buf, sizeof(buf)))))
+			break;
+	}
+	return all;
+}
+
 int config_sample(FILE *out)
 {
 	const char *section = "";

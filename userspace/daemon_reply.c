@@ -89,11 +89,12 @@ static json_t *reply_status(struct daemon *d, struct snapshot *snap)
 {
 	uint64_t now_ns = daemon_now_ns();
 
-	return json_pack("{s:i, s:s, s:I, s:f, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "pid",
+	return json_pack("{s:i, s:s, s:I, s:f, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "pid",
 			 getpid(), "version", FAULTLINE_VERSION, "uptime_ns",
 			 (json_int_t)(now_ns - d->start_ns), "ready_ms", d->ready_ns / 1e6, "mode",
-			 "observe", "config_files", status_files(d), "hot", status_hot(d),
-			 "clients", status_clients(d), "incidents", status_incidents(d), "breaker",
+			 "observe", "config_files", status_files(d), "config",
+			 config_to_json(d->config), "hot", status_hot(d), "clients",
+			 status_clients(d), "incidents", status_incidents(d), "breaker",
 			 status_breaker(d), "problems", status_problems(d), "snapshot",
 			 head_of(snap));
 }
