@@ -56,9 +56,17 @@ enum breaker_decision breaker_decide(struct breaker *breaker, const struct break
 		breaker->since_ns = now_ns;
 		return BREAKER_CLOSE;
 	}
-	if (!sample || !sample->sample_ns || !too_much(breaker, limits, sample, reason, size) ||
-	    !limits->enabled)
+	if (!sample || !sample->sample_ns)
 		return BREAKER_KEEP;
+	if (!too_much(breaker, limits, sample, reason, size) || !limits->enabled) {
+		breaker->suspect = false;
+		return BREAKER_KEEP;
+	}
+	if (!breaker->suspect) {
+		breaker->suspect = true;
+		return BREAKER_AGAIN;
+	}
+	breaker->suspect = false;
 	breaker->cooldown_ns = next_cooldown(breaker, limits, now_ns);
 	breaker->open = true;
 	breaker->since_ns = now_ns;

@@ -39,6 +39,9 @@ static void apply_breaker(struct daemon *d, const struct breaker_sample *sample)
 			       sizeof(reason))) {
 	case BREAKER_KEEP:
 		return;
+	case BREAKER_AGAIN:
+		loop_timer_set(d->cost_timer, 1, 0);
+		return;
 	case BREAKER_OPEN:
 		err = session_detach(d->session, reason);
 		log_say(&d->log, LOG_WARNING, "detached: %s; attaching again in %llu s", reason,
@@ -54,6 +57,8 @@ static void apply_breaker(struct daemon *d, const struct breaker_sample *sample)
 		}
 		log_say(&d->log, LOG_NOTICE, "attached again");
 		notify_send(&d->notify, "STATUS=observing");
+		/* what waited all the time is found again before anybody takes it for ended */
+		err = session_poll(d->session);
 		loop_timer_set(d->cost_timer, DAEMON_WINDOW_NS, 0); /* look soon */
 	}
 	if (err)

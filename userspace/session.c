@@ -381,6 +381,7 @@ int session_cost_sample(struct session *session, bool start, struct session_cost
 	}
 	if (session->stats_fd < 0)
 		return -EINVAL;
+	at = session_now_ns(); /* the counts are of no longer than this, also on a busy CPU */
 	close(session->stats_fd);
 	session->stats_fd = -1;
 	now.run_ns -= session->sample_base.run_ns;

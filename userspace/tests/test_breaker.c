@@ -36,17 +36,64 @@ static void test_calm(void **state)
 	assert_int_equal(at(&b, NULL, 2 * S), BREAKER_KEEP);
 }
 
+/* Opens at the second sample in a row, not at the first. */
+static enum breaker_decision twice(struct breaker *b, const struct breaker_sample *sample,
+				   uint64_t now)
+{
+	assert_int_equal(at(b, sample, now), BREAKER_AGAIN);
+	assert_false(b->open);
+	return at(b, sample, now);
+}
+
+static void test_one_noisy_sample(void **state)
+{
+	struct breaker b = {0};
+
+	(void)state;
+	for (uint64_t i = 1; i < 100; i++) {
+		assert_int_equal(at(&b, i % 3 ? &costly : &rapid, 10 * i * S), BREAKER_AGAIN);
+		assert_int_equal(at(&b, &calm, 10 * i * S + S / 10), BREAKER_KEEP);
+	}
+	assert_int_equal(b.times, 0);
+	/* over one limit, then over the other: too much both times */
+	assert_int_equal(at(&b, &costly, 2000 * S), BREAKER_AGAIN);
+	assert_int_equal(at(&b, &rapid, 2000 * S), BREAKER_OPEN);
+}
+
+/* Share of all CPUs for the whole sample, on one CPU and on many. */
+static void test_arithmetic(void **state)
+{
+	const struct breaker_sample one = {100000000, 1000000, 10, 1};
+	const struct breaker_sample many = {100000000, 128000000, 5000000, 128};
+	const struct breaker_sample late = {350000000, 7000000, 70000, 2};
+	struct breaker b = {0};
+
+	(void)state;
+	assert_int_equal(at(&b, &one, S), BREAKER_KEEP);
+	assert_int_equal(b.cost_millipct, 1000);
+	assert_int_equal(b.rate, 100);
+	assert_int_equal(at(&b, &many, 2 * S), BREAKER_AGAIN);
+	assert_int_equal(b.cost_millipct, 1000);
+	assert_int_equal(b.rate, 50000000);
+	/* a timer that fires late makes the sample longer, not the cost higher */
+	assert_int_equal(at(&b, &late, 3 * S), BREAKER_KEEP);
+	assert_int_equal(b.cost_millipct, 1000);
+	assert_int_equal(b.rate, 200000);
+}
+
 static void test_opens(void **state)
 {
 	struct breaker b = {0};
 	char reason[160];
 
 	(void)state;
+	assert_int_equal(at(&b, &costly, S), BREAKER_AGAIN);
 	assert_int_equal(breaker_decide(&b, &limits, &costly, S, reason, sizeof(reason)),
 			 BREAKER_OPEN);
 	assert_string_equal(reason,
 			    "BPF programs took 1.050% of the CPU time, the limit is 1.000%");
 	b = (struct breaker){0};
+	assert_int_equal(at(&b, &rapid, S), BREAKER_AGAIN);
 	assert_int_equal(breaker_decide(&b, &limits, &rapid, S, reason, sizeof(reason)),
 			 BREAKER_OPEN);
 	assert_string_equal(reason,
@@ -62,7 +109,7 @@ static void test_cooldown_doubles(void **state)
 
 	(void)state;
 	for (int i = 0; i < 12; i++) {
-		assert_int_equal(at(&b, &costly, now), BREAKER_OPEN);
+		assert_int_equal(twice(&b, &costly, now), BREAKER_OPEN);
 		assert_int_equal(b.cooldown_ns, expected);
 		assert_int_equal(at(&b, NULL, now + expected - 1), BREAKER_KEEP);
 		assert_int_equal(at(&b, NULL, now + expected), BREAKER_CLOSE);
@@ -78,9 +125,9 @@ static void test_long_calm_forgets(void **state)
 	struct breaker b = {0};
 
 	(void)state;
-	assert_int_equal(at(&b, &costly, S), BREAKER_OPEN);
+	assert_int_equal(twice(&b, &costly, S), BREAKER_OPEN);
 	assert_int_equal(at(&b, NULL, 61 * S), BREAKER_CLOSE);
-	assert_int_equal(at(&b, &costly, 61 * S + 600 * S), BREAKER_OPEN);
+	assert_int_equal(twice(&b, &costly, 61 * S + 600 * S), BREAKER_OPEN);
 	assert_int_equal(b.cooldown_ns, 60 * S);
 }
 
@@ -95,7 +142,7 @@ static void test_disabled(void **state)
 	assert_int_equal(breaker_decide(&b, &off, &costly, S, reason, sizeof(reason)),
 			 BREAKER_KEEP);
 	/* switched off while open: it closes at once */
-	assert_int_equal(at(&b, &costly, S), BREAKER_OPEN);
+	assert_int_equal(twice(&b, &costly, S), BREAKER_OPEN);
 	assert_int_equal(breaker_decide(&b, &off, NULL, S + 1, reason, sizeof(reason)),
 			 BREAKER_CLOSE);
 }
@@ -113,6 +160,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_calm),
+		cmocka_unit_test(test_one_noisy_sample),
+		cmocka_unit_test(test_arithmetic),
 		cmocka_unit_test(test_opens),
 		cmocka_unit_test(test_cooldown_doubles),
 		cmocka_unit_test(test_long_calm_forgets),
