@@ -34,38 +34,93 @@ static const char *stat_fields(const char *stat)
 	return end && end[1] == ' ' ? end + 2 : NULL;
 }
 
+/* What status tells; it waits for nothing that a process can hold up. */
+struct status {
+	char state;
+	unsigned int threads;
+};
+
+static int read_status(const char *path, struct status *ret_status)
+{
+	struct status status = {};
+	char buf[4096];
+	const char *at;
+	ssize_t n = read_proc(path, buf, sizeof(buf));
+
+	if (n < 0)
+		return n;
+	/* the name comes first and has its line feeds escaped */
+	at = strstr(buf, "\nState:\t");
+	if (!at || sscanf(at, "\nState:\t%c", &status.state) != 1)
+		return -ESRCH;
+	at = strstr(at, "\nThreads:\t");
+	if (at)
+		sscanf(at, "\nThreads:\t%u", &status.threads);
+	*ret_status = status;
+	return 0;
+}
+
 char proc_task_state(uint32_t tgid, uint32_t tid)
+{
+	struct status status;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%u/task/%u/status", tgid, tid);
+	switch (read_status(path, &status)) {
+	case 0:
+		return status.state;
+	case -ENOENT:
+	case -ESRCH:
+		return '\0';
+	default: /* out of files or memory: nothing is known */
+		return '?';
+	}
+}
+
+/* Field 22 of proc(5), of the main thread alone: of a whole process it is summed up. */
+static int read_start_ticks(uint32_t tgid, unsigned long long *ret_ticks)
 {
 	char path[64], stat[1024];
 	const char *fields;
+	ssize_t n;
 
-	snprintf(path, sizeof(path), "/proc/%u/task/%u/stat", tgid, tid);
-	if (read_proc(path, stat, sizeof(stat)) <= 0)
-		return '\0';
+	snprintf(path, sizeof(path), "/proc/%u/task/%u/stat", tgid, tgid);
+	n = read_proc(path, stat, sizeof(stat));
+	if (n < 0)
+		return n;
 	fields = stat_fields(stat);
-	return fields ? *fields : '\0';
+	if (!fields || sscanf(fields,
+			      "%*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
+			      "%*s %*s %llu",
+			      ret_ticks) != 1)
+		return -ESRCH;
+	return 0;
 }
 
 bool proc_alive(uint32_t tgid, uint64_t start_ns)
 {
-	unsigned long long ticks, start_ticks;
-	char path[32], stat[1024], state;
-	const char *fields;
+	unsigned long long ticks;
+	struct status status;
+	char path[32];
+	int err;
 
-	snprintf(path, sizeof(path), "/proc/%u/stat", tgid);
-	if (read_proc(path, stat, sizeof(stat)) <= 0)
+	snprintf(path, sizeof(path), "/proc/%u/status", tgid);
+	err = read_status(path, &status);
+	if (err)
+		return err != -ENOENT && err != -ESRCH;
+	/* a main thread that has exited is a zombie while others run */
+	if ((status.state == 'Z' || status.state == 'X') && status.threads < 2)
 		return false;
-	fields = stat_fields(stat);
-	/* state is field 3, starttime field 22 of proc(5) */
-	if (!fields || sscanf(fields,
-			      "%c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
-			      "%*s %*s %llu",
-			      &state, &ticks) != 2)
-		return false;
-	if (state == 'Z' || state == 'X')
-		return false;
-	start_ticks = start_ns / (1000000000ULL / sysconf(_SC_CLK_TCK));
-	return !start_ns || ticks == start_ticks;
+	/*
+	 * stat waits for exec_update_lock, which exec holds while it waits for the
+	 * old mmap_lock: leave such a process alone, its number is not reused.
+	 */
+	if (!start_ns || status.state == 'D')
+		return true;
+	err = read_start_ticks(tgid, &ticks);
+	if (err)
+		return err != -ENOENT && err != -ESRCH;
+	return ticks == start_ns / (1000000000ULL / sysconf(_SC_CLK_TCK));
 }
 
 int proc_comm(uint32_t tid, char comm[FL_COMM_LEN + 1])

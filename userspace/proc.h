@@ -2,7 +2,8 @@
 /*
  * What /proc tells of a process without taking its mmap_lock: stat, comm,
  * cgroup, fd links. cmdline, environ, maps, smaps, numa_maps and map_files are
- * never opened: they take the lock that is being measured.
+ * never opened: they take the lock that is being measured. stat waits for an exec
+ * that waits for that lock, so that it is opened only where status rules that out.
  */
 #ifndef FAULTLINE_PROC_H
 #define FAULTLINE_PROC_H
@@ -13,9 +14,13 @@
 
 #include "../bpf/faultline.h"
 
-/* State letter of a thread ('R', 'D', 'S', ...), or '\0' when it is gone. */
+/* State letter of a thread ('R', 'D', 'S', ...), '\0' when it is gone, '?' when /proc failed. */
 char proc_task_state(uint32_t tgid, uint32_t tid);
-/* Does this process, started then (boot clock), still run? A reused pid does not count. */
+/*
+ * Does this process, started then (boot clock; 0: any), still run? A reused pid
+ * does not count; a process whose main thread alone has exited does. Where
+ * /proc cannot tell (no file left to open) it counts as running.
+ */
 bool proc_alive(uint32_t tgid, uint64_t start_ns);
 /* Raw comm of a thread, terminated; -ESRCH when it is gone. */
 int proc_comm(uint32_t tid, char comm[FL_COMM_LEN + 1]);
