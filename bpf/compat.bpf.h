@@ -30,8 +30,17 @@
 #define RWSEM_READER_OWNED  (1UL << 0)
 #define RWSEM_OWNER_MASK    (~7UL)
 
-#define PF_EXITING 0x00000004
-#define PF_KTHREAD 0x00200000
+#define PF_EXITING     0x00000004
+#define PF_IO_WORKER   0x00000010
+#define PF_USER_WORKER 0x00004000 /* 54e6842d0775 (6.4); before, of no use */
+#define PF_KTHREAD     0x00200000
+
+/*
+ * Threads of a process that were never in user space: io_uring's and vhost's.
+ * Their user registers are a copy of their creator's and tell nothing.
+ */
+#define PF_WORKERS	  (PF_IO_WORKER | PF_USER_WORKER)
+#define NR_IO_URING_ENTER 426
 
 #define X86_USER32_CS 0x23
 

@@ -16,8 +16,6 @@ char LICENSE[] SEC("license")
 
 const volatile __u64 tick_ns = 4000000; /* set by userspace: nanoseconds a jiffy */
 
-static const struct fl_waiter no_waiter;
-
 /* rwsem_waiter.timeout is RWSEM_WAIT_TIMEOUT, 4 ms rounded up, after queueing. */
 static __always_inline __u64 queued_since(struct rwsem_waiter *waiter, __u64 now)
 {
@@ -41,35 +39,29 @@ static __always_inline void enter(struct rwsem_waiter *waiter, const struct walk
 	struct task_struct *task = BPF_PROBE_READ(waiter, task);
 	struct task_struct *cur = bpf_get_current_task_btf();
 	struct rw_semaphore *sem = walk->sem;
-	struct fl_task_ref self = {};
-	struct fl_waiter *w;
-	__u32 tid;
+	struct fl_waiter w = {};
 
-	if (!task || !read_task(&self, task, walk->mm, cur))
+	if (!task || !read_task(&w.self, task, walk->mm, cur))
 		return;
-	tid = self.tid;
-	if (bpf_map_update_elem(&waiters, &tid, &no_waiter, BPF_NOEXIST))
-		return; /* known to the tracepoints, or no room, which they count */
-	w = bpf_map_lookup_elem(&waiters, &tid);
-	if (!w)
-		return;
-	w->self = self;
-	w->lock = (__u64)sem;
-	w->tgid = BPF_PROBE_READ(walk->leader, tgid);
-	w->start_ns = BPF_PROBE_READ(walk->leader, start_boottime);
-	w->mode = BPF_PROBE_READ(waiter, type) == RWSEM_WAITING_FOR_WRITE ? FL_WRITE : FL_READ;
-	w->cls = FL_MMAP_LOCK;
-	w->rel = self.flags & FL_T_KTHREAD   ? FL_KTHREAD
-		 : self.flags & FL_T_SAME_MM ? FL_OWN
-					     : FL_REMOTE;
-	w->count = BPF_PROBE_READ(sem, count.counter);
-	w->owner = BPF_PROBE_READ(sem, owner.counter);
-	w->conf = read_holder(&w->holder, w->count, w->owner, walk->mm, cur);
-	if (w->rel != FL_OWN)
-		others_add(tid, 1);
-	w->last_begin_ns = queued_since(waiter, bpf_ktime_get_ns());
-	barrier();
-	w->begin_ns = w->last_begin_ns;
+	w.lock = (__u64)sem;
+	w.tgid = BPF_PROBE_READ(walk->leader, tgid);
+	w.start_ns = BPF_PROBE_READ(walk->leader, start_boottime);
+	w.mode = BPF_PROBE_READ(waiter, type) == RWSEM_WAITING_FOR_WRITE ? FL_WRITE : FL_READ;
+	w.cls = FL_MMAP_LOCK;
+	w.rel = w.self.flags & FL_T_KTHREAD   ? FL_KTHREAD
+		: w.self.flags & FL_T_SAME_MM ? FL_OWN
+					      : FL_REMOTE;
+	w.count = BPF_PROBE_READ(sem, count.counter);
+	w.owner = BPF_PROBE_READ(sem, owner.counter);
+	w.conf = read_holder(&w.holder, w.count, w.owner, walk->mm, cur);
+	w.begin_ns = w.last_begin_ns = queued_since(waiter, bpf_ktime_get_ns());
+	waiting_add(w.self.tid, 1);
+	/*
+	 * Whole and at once: from here on the thread itself may write to it. One
+	 * that is there is known to the tracepoints; no room: they count that.
+	 */
+	if (bpf_map_update_elem(&waiters, &w.self.tid, &w, BPF_NOEXIST))
+		waiting_add(w.self.tid, -1);
 }
 
 static int enter_next(__u32 index, struct walk *walk)

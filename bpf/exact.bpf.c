@@ -77,9 +77,11 @@ static __always_inline int leave(__u64 lock, bool write)
 	if (!cfg || !target_of(lock, write, cur, &target))
 		return 0;
 	if (write && cfg->holders && read_task(&self, cur, target.mm, cur))
-		note_writer(lock, &self, now);
-	if (now - begin < cfg->min_wait_ns)
+		note_writer(lock, &self, now, NULL, 0, NULL);
+	if (now - begin < cfg->min_wait_ns) {
+		count(FL_SEEN_BELOW_MIN);
 		return 0;
+	}
 
 	if (target.leader) {
 		key.start_ns = BPF_PROBE_READ(target.leader, start_boottime);
@@ -89,7 +91,7 @@ static __always_inline int leave(__u64 lock, bool write)
 	key.cls = target.cls;
 	key.rel = target.rel;
 	key.shard = bpf_get_smp_processor_id() % (cfg->nr_shards ?: 1);
-	stat = stat_of(&key, target.leader);
+	stat = stat_of(&key, target.leader) ?: any_shard(&key);
 	if (stat)
 		stat_add(stat, now, now - begin);
 	else

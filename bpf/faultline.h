@@ -13,20 +13,20 @@
 #include <linux/types.h>
 #endif
 
-#define FL_COMM_LEN	16
-#define FL_STACK_DEPTH	48	/* deepest fault path seen is below 40 frames */
-#define FL_NR_SHARDS	8	/* CPUs that may add to one process at a time */
+#define FL_COMM_LEN    16
+#define FL_STACK_DEPTH 48 /* deepest fault path seen is below 40 frames */
+#define FL_NR_SHARDS   8 /* CPUs that may add to one process at a time */
 
 /*
  * Histogram of nanoseconds: FL_HIST_SUB linear slots an octave from
  * 2^FL_HIST_MIN_LOG2 on. A slot is at most 25 % wide, its middle at most
  * 12.5 % wrong. Slot 0 takes all below, the last one all above (68 s).
  */
-#define FL_HIST_MIN_LOG2	9
-#define FL_HIST_SUB_LOG2	2
-#define FL_HIST_SUB		(1 << FL_HIST_SUB_LOG2)
-#define FL_HIST_OCTAVES		27
-#define FL_HIST_SLOTS		(FL_HIST_OCTAVES * FL_HIST_SUB + 2)	/* 110 */
+#define FL_HIST_MIN_LOG2 9
+#define FL_HIST_SUB_LOG2 2
+#define FL_HIST_SUB	 (1 << FL_HIST_SUB_LOG2)
+#define FL_HIST_OCTAVES	 27
+#define FL_HIST_SLOTS	 (FL_HIST_OCTAVES * FL_HIST_SUB + 2) /* 110 */
 
 enum fl_mode { FL_READ, FL_WRITE, FL_NR_MODES };
 
@@ -49,67 +49,70 @@ enum fl_kind { FL_QUEUED, FL_SPUN, FL_NR_KINDS };
  * the lock and woke the waiter. EXACT: a writer, read while it held the lock.
  */
 enum fl_confidence {
-	FL_CONF_NONE, FL_CONF_HINT, FL_CONF_RELEASE, FL_CONF_EXACT,
+	FL_CONF_NONE,
+	FL_CONF_HINT,
+	FL_CONF_RELEASE,
+	FL_CONF_EXACT,
 	FL_NR_CONFIDENCES
 };
 
 /* fl_task_ref.nr where the task is not inside a system call */
-#define FL_NR_FAULT	(-1)	/* exception: a page fault */
-#define FL_NR_KTHREAD	(-2)	/* kernel thread: the comm tells which */
-#define FL_NR_UNKNOWN	(-3)
+#define FL_NR_FAULT   (-1) /* exception: a page fault */
+#define FL_NR_KTHREAD (-2) /* kernel thread: the comm tells which */
+#define FL_NR_UNKNOWN (-3)
 
 /* fl_task_ref.flags */
-#define FL_T_KTHREAD	(1 << 0)
-#define FL_T_EXITING	(1 << 1)
-#define FL_T_COMPAT	(1 << 2)	/* nr is of the 32-bit table */
-#define FL_T_SAME_MM	(1 << 3)	/* its mm is the one that is locked */
-#define FL_T_WAITER	(1 << 4)	/* it was itself queued for the lock */
+#define FL_T_KTHREAD (1 << 0)
+#define FL_T_EXITING (1 << 1)
+#define FL_T_COMPAT  (1 << 2) /* nr is of the 32-bit table */
+#define FL_T_SAME_MM (1 << 3) /* its mm is the one that is locked */
+#define FL_T_WAITER  (1 << 4) /* it was itself queued for the lock */
 
 /* What is lost or left out, one counter each; all of them monotonic. */
 enum fl_counter {
 	/* waits that are in no per-process total */
-	FL_LOST_WAITERS_FULL,	/* begin: no room for the waiting thread */
-	FL_LOST_STATS_FULL,	/* end: no room for its process */
-	FL_LOST_RACE,		/* the thread's record was reused under it */
+	FL_LOST_WAITERS_FULL, /* begin: no room for the waiting thread */
+	FL_LOST_STATS_FULL, /* end: no room for its process */
+	FL_LOST_RACE, /* the thread's record was reused under it */
 	/* waits that are in the totals, but with a detail missing */
-	FL_LOST_BLAME_FULL,	/* holder not recorded */
-	FL_LOST_STACKS_FULL,	/* stack total not recorded */
-	FL_LOST_KSTACK,		/* kernel stack not captured */
-	FL_LOST_USTACK,		/* user stack not captured */
-	FL_LOST_EVENTS_FULL,	/* ring buffer full: single wait not reported */
-	FL_LOST_RELEASES_FULL,	/* releasing task not recorded */
-	FL_LOST_SLOW_FULL,	/* exact mode: slow path entry not recorded */
+	FL_LOST_BLAME_FULL, /* holder not recorded */
+	FL_LOST_STACKS_FULL, /* stack total not recorded */
+	FL_LOST_KSTACK, /* kernel stack not captured */
+	FL_LOST_USTACK, /* user stack not captured */
+	FL_LOST_EVENTS_FULL, /* ring buffer full: single wait not reported */
+	FL_LOST_RELEASES_FULL, /* releasing task not recorded */
+	FL_LOST_SLOW_FULL, /* exact mode: slow path entry not recorded */
 	/* not losses: what was seen and left out on purpose */
-	FL_SEEN_BELOW_MIN,	/* waits shorter than min_wait_ns */
-	FL_SEEN_FILTERED,	/* waits for a process that is not watched */
-	FL_SEEN_OTHER_RWSEM,	/* waits for rwsems that are no mmap_lock */
+	FL_SEEN_BELOW_MIN, /* waits shorter than min_wait_ns */
+	FL_SEEN_FILTERED, /* waits for a process that is not watched */
+	FL_SEEN_OTHER_RWSEM, /* waits for rwsems that are no mmap_lock */
 	FL_NR_COUNTERS
 };
-#define FL_NR_WAIT_LOSSES	(FL_LOST_RACE + 1)
-#define FL_NR_LOSSES		(FL_LOST_SLOW_FULL + 1)
+#define FL_NR_WAIT_LOSSES (FL_LOST_RACE + 1)
+#define FL_NR_LOSSES	  (FL_LOST_SLOW_FULL + 1)
 
 /* Run-time settings: the one element of map `config`, written by userspace. */
 struct fl_config {
-	__u64 min_wait_ns;	/* shorter waits are only counted */
-	__u64 event_min_ns;	/* from here on: one event a wait */
-	__u64 stack_min_ns;	/* from here on: the waiter's kernel stack */
-	__u64 hot_min_ns;	/* both of these, for processes in map `hot` */
-	__u32 watch_only;	/* count only processes in map `watched` */
-	__u32 user_stacks;	/* also the waiter's user stack */
-	__u32 holders;		/* look at the holder */
-	__u32 releases;		/* release.bpf.c is attached */
-	__u32 nr_shards;	/* 1..FL_NR_SHARDS */
+	__u64 min_wait_ns; /* shorter waits are only counted */
+	__u64 event_min_ns; /* from here on: one event a wait */
+	__u64 stack_min_ns; /* from here on: the waiter's kernel stack */
+	__u64 hot_min_ns; /* both of these, for processes in map `hot` */
+	__u32 watch_only; /* count only processes in map `watched` */
+	__u32 user_stacks; /* also the waiter's user stack */
+	__u32 holders; /* look at the holder */
+	__u32 releases; /* release.bpf.c is attached */
+	__u32 nr_shards; /* 1..FL_NR_SHARDS */
 	__u32 pad;
 };
 _Static_assert(sizeof(struct fl_config) == 56, "fl_config");
 
 /* A task as it was when it was looked at. */
 struct fl_task_ref {
-	__u32 tid;		/* 0: not known */
+	__u32 tid; /* 0: not known */
 	__u32 tgid;
-	__s32 nr;		/* system call, or FL_NR_* */
-	__u32 flags;		/* FL_T_* */
-	__u64 args[3];		/* of the system call */
+	__s32 nr; /* system call, or FL_NR_* */
+	__u32 flags; /* FL_T_* */
+	__u64 args[3]; /* of the system call */
 };
 _Static_assert(sizeof(struct fl_task_ref) == 40, "fl_task_ref");
 
@@ -118,15 +121,15 @@ _Static_assert(sizeof(struct fl_task_ref) == 40, "fl_task_ref");
  * between its waits, swept by userspace when the thread is gone.
  */
 struct fl_waiter {
-	__u64 begin_ns;		/* 0: not waiting */
-	__u64 last_begin_ns;	/* of the last wait; exact mode compares it */
-	__u64 lock;		/* address of the rwsem */
-	__u64 start_ns;		/* start time (boot clock) of the locked process */
-	__u64 count;		/* rwsem count word at the beginning */
-	__u64 owner;		/* rwsem owner word at the beginning */
+	__u64 begin_ns; /* 0: not waiting */
+	__u64 last_begin_ns; /* of the last wait; exact mode compares it */
+	__u64 lock; /* address of the rwsem */
+	__u64 start_ns; /* start time (boot clock) of the locked process */
+	__u64 count; /* rwsem count word at the beginning */
+	__u64 owner; /* rwsem owner word at the beginning */
 	struct fl_task_ref self;
 	struct fl_task_ref holder;
-	__u32 tgid;		/* of the process whose lock it is; 0: not known */
+	__u32 tgid; /* of the process whose lock it is; 0: not known */
 	__u8 mode;
 	__u8 cls;
 	__u8 rel;
@@ -142,7 +145,7 @@ struct fl_stat_key {
 	__u8 cls;
 	__u8 rel;
 	__u8 kind;
-	__u32 shard;		/* userspace adds the shards up */
+	__u32 shard; /* userspace adds the shards up */
 	__u32 pad;
 };
 _Static_assert(sizeof(struct fl_stat_key) == 24, "fl_stat_key");
@@ -151,9 +154,9 @@ struct fl_stat {
 	__u64 count;
 	__u64 total_ns;
 	__u64 max_ns;
-	__u64 last_ns;		/* when the last of them ended */
-	__u64 cgroup_id;	/* cgroup v2 id of the locked process */
-	char comm[FL_COMM_LEN];	/* of the locked process; any bytes */
+	__u64 last_ns; /* when the last of them ended */
+	__u64 cgroup_id; /* cgroup v2 id of the locked process */
+	char comm[FL_COMM_LEN]; /* of the locked process; any bytes */
 	__u32 slots[FL_HIST_SLOTS];
 };
 _Static_assert(sizeof(struct fl_stat) == 496, "fl_stat");
@@ -161,7 +164,7 @@ _Static_assert(sizeof(struct fl_stat) == 496, "fl_stat");
 /* Map `blame`: waits by who held the lock when they began. */
 struct fl_blame_key {
 	__u64 start_ns;
-	__u32 tgid;		/* locked process */
+	__u32 tgid; /* locked process */
 	__u32 holder_tid;
 	__u32 holder_tgid;
 	__s32 holder_nr;
@@ -180,7 +183,7 @@ struct fl_blame {
 	__u64 total_ns;
 	__u64 max_ns;
 	__u64 last_ns;
-	__u64 args[3];		/* of the holder's system call, longest wait */
+	__u64 args[3]; /* of the holder's system call, longest wait */
 	char holder_comm[FL_COMM_LEN];
 };
 _Static_assert(sizeof(struct fl_blame) == 72, "fl_blame");
@@ -188,9 +191,9 @@ _Static_assert(sizeof(struct fl_blame) == 72, "fl_blame");
 /* Map `stack_totals`: waits of at least stack_min_ns by the waiter's stacks. */
 struct fl_stack_key {
 	__u64 start_ns;
-	__u32 tgid;		/* locked process */
-	__u32 waiter_tgid;	/* whose user stack it is */
-	__s32 kstack;		/* ids in `kstacks`, `ustacks`; negative: none */
+	__u32 tgid; /* locked process */
+	__u32 waiter_tgid; /* whose user stack it is */
+	__s32 kstack; /* ids in `kstacks`, `ustacks`; negative: none */
 	__s32 ustack;
 	__u8 mode;
 	__u8 cls;
@@ -212,28 +215,44 @@ _Static_assert(sizeof(struct fl_stack_total) == 48, "fl_stack_total");
 struct fl_release {
 	__u64 ts_ns;
 	struct fl_task_ref task;
+	char comm[FL_COMM_LEN];
 };
-_Static_assert(sizeof(struct fl_release) == 48, "fl_release");
+_Static_assert(sizeof(struct fl_release) == 64, "fl_release");
+
+/*
+ * Map `writers`, key: __u64 lock. The last writer that got the lock in the slow
+ * path, and whom it had waited for itself.
+ */
+struct fl_writer {
+	__u64 ts_ns;
+	struct fl_task_ref task;
+	struct fl_task_ref before;
+	__u32 before_conf;
+	__u32 pad;
+	char comm[FL_COMM_LEN];
+	char before_comm[FL_COMM_LEN];
+};
+_Static_assert(sizeof(struct fl_writer) == 128, "fl_writer");
 
 /* Ring buffer `events`: a single finished wait. */
 struct fl_event {
-	struct fl_waiter wait;	/* holder and conf as finally known */
+	struct fl_waiter wait; /* holder and conf as finally known */
 	__u64 end_ns;
-	__u64 cgroup_id;	/* of the locked process */
-	__s32 ret;		/* 0: got the lock; negative errno: gave up */
+	__u64 cgroup_id; /* of the locked process */
+	__s32 ret; /* 0: got the lock; negative errno: gave up */
 	__s32 kstack;
 	__s32 ustack;
 	__u32 pad;
 	char waiter_comm[FL_COMM_LEN];
 	char holder_comm[FL_COMM_LEN];
-	char comm[FL_COMM_LEN];	/* of the locked process */
+	char comm[FL_COMM_LEN]; /* of the locked process */
 };
 _Static_assert(sizeof(struct fl_event) == 216, "fl_event");
 
-#define FL_QUEUE_NO	0	/* what the map says is stale */
-#define FL_QUEUE_YES	1
-#define FL_QUEUE_DEEP	2	/* not among the first FL_QUEUE_DEPTH */
-#define FL_QUEUE_DEPTH	256	/* queued waiters that are looked at */
+#define FL_QUEUE_NO    0 /* what the map says is stale */
+#define FL_QUEUE_YES   1
+#define FL_QUEUE_DEEP  2 /* not among the first FL_QUEUE_DEPTH */
+#define FL_QUEUE_DEPTH 256 /* queued waiters that are looked at */
 
 /*
  * Output of the task iterator of holder.bpf.c: what a task does now, and if it
@@ -242,11 +261,11 @@ _Static_assert(sizeof(struct fl_event) == 216, "fl_event");
 struct fl_task_stack {
 	struct fl_task_ref task;
 	struct fl_task_ref holder;
-	__u64 begin_ns;		/* of its wait; 0: it does not wait */
+	__u64 begin_ns; /* of its wait; 0: it does not wait */
 	__u32 holder_conf;
-	__u32 depth;		/* entries of ips; 0: running, cannot be unwound */
+	__u32 depth; /* entries of ips; 0: running, cannot be unwound */
 	__u32 on_cpu;
-	__u32 queued;		/* FL_QUEUE_*: is it in the queue of the lock? */
+	__u32 queued; /* FL_QUEUE_*: is it in the queue of the lock? */
 	char comm[FL_COMM_LEN];
 	char holder_comm[FL_COMM_LEN];
 	__u64 ips[FL_STACK_DEPTH];
@@ -257,26 +276,26 @@ _Static_assert(sizeof(struct fl_task_stack) == 136 + 8 * FL_STACK_DEPTH, "fl_tas
  * vmas.bpf.c: `request` in, `reply` out. names is the path from the file up to
  * the root directory, each name ended by a NUL.
  */
-#define FL_VMA_NAMES_LEN	2048
-#define FL_VMA_FOUND		(1 << 0)	/* a mapping was found */
-#define FL_VMA_FILE		(1 << 1)	/* it maps a file */
-#define FL_VMA_PATH		(1 << 2)	/* names reaches the process's root */
-#define FL_VMA_OTHER_ROOT	(1 << 3)	/* names ends at the root of another mount tree */
-#define FL_VMA_NO_DIR		(1 << 4)	/* no path at all: memfd, SysV memory */
-#define FL_VMA_EXE		(1 << 5)	/* the file is /proc/PID/exe */
-#define FL_VMA_CHANGED		(1 << 6)	/* the mapping changed under the walk: ask again */
+#define FL_VMA_NAMES_LEN  2048
+#define FL_VMA_FOUND	  (1 << 0) /* a mapping was found */
+#define FL_VMA_FILE	  (1 << 1) /* it maps a file */
+#define FL_VMA_PATH	  (1 << 2) /* names reaches the process's root */
+#define FL_VMA_OTHER_ROOT (1 << 3) /* names ends at the root of another mount tree */
+#define FL_VMA_NO_DIR	  (1 << 4) /* no path at all: memfd, SysV memory */
+#define FL_VMA_EXE	  (1 << 5) /* the file is /proc/PID/exe */
+#define FL_VMA_CHANGED	  (1 << 6) /* the mapping changed under the walk: ask again */
 
 struct fl_vma {
 	__u64 addr;
 	__u64 start;
 	__u64 end;
-	__u64 pgoff;		/* pages */
+	__u64 pgoff; /* pages */
 	__u64 ino;
-	__u32 dev;		/* the kernel's dev_t of the file system */
-	__u32 flags;		/* FL_VMA_* */
+	__u32 dev; /* the kernel's dev_t of the file system */
+	__u32 flags; /* FL_VMA_* */
 	__u32 names_len;
 	__u32 nr_names;
-	char fs_type[16];	/* "ext4" */
+	char fs_type[16]; /* "ext4" */
 	char names[FL_VMA_NAMES_LEN];
 };
 _Static_assert(sizeof(struct fl_vma) == 72 + FL_VMA_NAMES_LEN, "fl_vma");

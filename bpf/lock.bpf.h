@@ -8,6 +8,7 @@
 #define FAULTLINE_LOCK_BPF_H
 
 #include "maps.bpf.h"
+#include "hist.h"
 #include "compat.bpf.h"
 #include <bpf/bpf_tracing.h>
 
@@ -118,7 +119,7 @@ static __always_inline void read_call(struct fl_task_ref *ref, __u64 stack, stru
 	ref->args[0] = regs.di;
 	ref->args[1] = regs.si;
 	ref->args[2] = regs.dx;
-	if (regs.cs == X86_USER32_CS)
+	if ((__u16)regs.cs == X86_USER32_CS) /* FRED keeps more above */
 		ref->flags |= FL_T_COMPAT;
 }
 
@@ -141,6 +142,12 @@ static __always_inline void read_ids(struct fl_task_ref *ref, struct task_struct
 	ref->tgid = ids.tgid;
 }
 
+/* What a worker does on behalf of its process. */
+static __always_inline __s32 worker_call(unsigned int flags)
+{
+	return flags & PF_IO_WORKER ? NR_IO_URING_ENTER : FL_NR_UNKNOWN;
+}
+
 /* False: no such task any more. */
 static __always_inline bool read_task(struct fl_task_ref *ref, struct task_struct *task, __u64 mm,
 				      struct task_struct *cur)
@@ -161,6 +168,10 @@ static __always_inline bool read_task(struct fl_task_ref *ref, struct task_struc
 	}
 	if ((__u64)BPF_PROBE_READ(task, mm) == mm)
 		ref->flags |= FL_T_SAME_MM;
+	if (flags & PF_WORKERS) {
+		ref->nr = worker_call(flags);
+		return true;
+	}
 	read_call(ref, (__u64)BPF_PROBE_READ(task, stack), cur);
 	return true;
 }
@@ -192,12 +203,17 @@ static __always_inline __u8 read_holder(struct fl_task_ref *ref, __u64 count, __
 	return conf;
 }
 
-static const struct fl_release no_writer;
+static const struct fl_writer no_writer;
 
-/* A writer that has got the lock holds it from now on. */
-static __always_inline void note_writer(__u64 lock, const struct fl_task_ref *self, __u64 now)
+/*
+ * A writer that has got the lock holds it from now on. before: whom it waited
+ * for itself, NULL: nobody.
+ */
+static __always_inline void note_writer(__u64 lock, const struct fl_task_ref *self, __u64 now,
+					const struct fl_task_ref *before, __u32 before_conf,
+					const char *before_comm)
 {
-	struct fl_release *writer = bpf_map_lookup_elem(&writers, &lock);
+	struct fl_writer *writer = bpf_map_lookup_elem(&writers, &lock);
 
 	if (!writer) {
 		bpf_map_update_elem(&writers, &lock, &no_writer, BPF_NOEXIST);
@@ -208,38 +224,13 @@ static __always_inline void note_writer(__u64 lock, const struct fl_task_ref *se
 		}
 	}
 	writer->task = *self;
+	writer->before_conf = before ? before_conf : FL_CONF_NONE;
+	if (before) {
+		writer->before = *before;
+		__builtin_memcpy(writer->before_comm, before_comm, FL_COMM_LEN);
+	}
+	bpf_get_current_comm(writer->comm, sizeof(writer->comm));
 	writer->ts_ns = now;
-}
-
-static __always_inline __u32 hist_slot(__u64 ns)
-{
-	__u64 v = ns >> FL_HIST_MIN_LOG2;
-	__u32 log = 0, slot;
-
-	if (!v)
-		return 0;
-	if (v >> 32)
-		return FL_HIST_SLOTS - 1;
-	if (v >> 16) {
-		log += 16;
-		v >>= 16;
-	}
-	if (v >> 8) {
-		log += 8;
-		v >>= 8;
-	}
-	if (v >> 4) {
-		log += 4;
-		v >>= 4;
-	}
-	if (v >> 2) {
-		log += 2;
-		v >>= 2;
-	}
-	log += v >> 1;
-	slot = ns >> (log + FL_HIST_MIN_LOG2 - FL_HIST_SUB_LOG2) & (FL_HIST_SUB - 1);
-	slot += 1 + log * FL_HIST_SUB;
-	return slot < FL_HIST_SLOTS ? slot : FL_HIST_SLOTS - 1;
 }
 
 static const struct fl_stat no_stat;
@@ -260,10 +251,22 @@ static __always_inline struct fl_stat *stat_of(const struct fl_stat_key *key,
 	return stat;
 }
 
+/* Map full: a process that is counted already still is, on another CPU's account. */
+static __always_inline struct fl_stat *any_shard(struct fl_stat_key *key)
+{
+	struct fl_stat *stat = NULL;
+
+	for (int i = 0; i < FL_NR_SHARDS && !stat; i++) {
+		key->shard = i;
+		stat = bpf_map_lookup_elem(&stats, key);
+	}
+	return stat;
+}
+
 /* Several CPUs may share a shard, hence atomic. A racing maximum may be lost. */
 static __always_inline void stat_add(struct fl_stat *stat, __u64 now, __u64 ns)
 {
-	__u32 slot = hist_slot(ns);
+	__u32 slot = fl_hist_slot(ns);
 
 	__sync_fetch_and_add(&stat->count, 1);
 	__sync_fetch_and_add(&stat->total_ns, ns);

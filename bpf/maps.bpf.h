@@ -52,25 +52,24 @@ struct {
 } releases SEC(".maps");
 
 /*
- * How many threads wait for a lock that is not their own mmap_lock, by a hash of
- * the tid. contention_end is called for every kind of lock, most often for one
- * that we do not care about: one look here saves it the look into `waiters`. A
- * count that is too high costs just that look.
+ * How many threads wait, by a hash of the tid. contention_end and sched_waking
+ * are called for every kind of lock and sleep, most often for one that we do not
+ * care about: one look here saves them the look into `waiters`. A count that is
+ * too high costs just that look.
  */
-#define OTHERS 1024
+#define WAITING 1024
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, OTHERS);
+	__uint(max_entries, WAITING);
 	__type(key, __u32);
 	__type(value, __u32);
-} others SEC(".maps");
+} waiting SEC(".maps");
 
-/* The last writer that got a lock in the slow path, and when. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1024);
 	__type(key, __u64);
-	__type(value, struct fl_release);
+	__type(value, struct fl_writer);
 } writers SEC(".maps");
 
 /*
@@ -86,19 +85,19 @@ static __always_inline void count(__u32 counter)
 		(*n)++;
 }
 
-static __always_inline void others_add(__u32 tid, __s32 n)
+static __always_inline void waiting_add(__u32 tid, __s32 n)
 {
-	__u32 key = tid % OTHERS, *waiting = bpf_map_lookup_elem(&others, &key);
+	__u32 key = tid % WAITING, *threads = bpf_map_lookup_elem(&waiting, &key);
 
-	if (waiting)
-		__sync_fetch_and_add(waiting, n);
+	if (threads)
+		__sync_fetch_and_add(threads, n);
 }
 
-static __always_inline bool others_wait(__u32 tid)
+static __always_inline bool may_wait(__u32 tid)
 {
-	__u32 key = tid % OTHERS, *waiting = bpf_map_lookup_elem(&others, &key);
+	__u32 key = tid % WAITING, *threads = bpf_map_lookup_elem(&waiting, &key);
 
-	return waiting && *waiting;
+	return threads && *threads;
 }
 
 static __always_inline struct fl_config *settings(void)

@@ -5,8 +5,9 @@
  *
  * lock:contended_release where the kernel has it, else the entry of
  * rwsem_mark_wake(), which up_read() and up_write() reach through rwsem_wake()
- * when somebody waits. Waiters call it as well, for those queued beside them:
- * they are left out. Userspace loads the one program that the kernel can attach.
+ * when somebody waits, else sched:sched_waking of a thread that waits: all three
+ * run in the task that lets go. Waiters wake those queued beside them, too: they
+ * are left out. Userspace loads the one program that the kernel can attach.
  */
 #include "lock.bpf.h"
 
@@ -42,6 +43,7 @@ static __always_inline int note_release(__u64 lock)
 	}
 	if (!read_task(&release->task, cur, target.mm, cur))
 		return 0;
+	bpf_get_current_comm(release->comm, sizeof(release->comm));
 	release->ts_ns = bpf_ktime_get_ns();
 	return 0;
 }
@@ -56,4 +58,16 @@ SEC("tp_btf/contended_release")
 int BPF_PROG(who_releases, void *lock)
 {
 	return note_release((__u64)lock);
+}
+
+SEC("tp_btf/sched_waking")
+int BPF_PROG(who_wakes_a_waiter, struct task_struct *task)
+{
+	__u32 tid = task->pid;
+	struct fl_waiter *w;
+
+	if (!may_wait(tid))
+		return 0;
+	w = bpf_map_lookup_elem(&waiters, &tid);
+	return w && w->begin_ns ? note_release(w->lock) : 0;
 }

@@ -91,6 +91,11 @@ static __always_inline void note_self(struct fl_waiter *w, struct task_struct *c
 		w->self.flags |= FL_T_EXITING;
 	if (w->rel == FL_OWN)
 		w->self.flags |= FL_T_SAME_MM;
+	if (cur->flags & PF_WORKERS) {
+		w->self.nr = worker_call(cur->flags);
+		w->self.args[0] = w->self.args[1] = w->self.args[2] = 0;
+		return;
+	}
 	regs = (void *)bpf_task_pt_regs(cur);
 	w->self.nr = (__s64)regs->orig_ax < 0 ? FL_NR_FAULT : (__s32)regs->orig_ax;
 	w->self.args[0] = regs->di;
@@ -152,8 +157,10 @@ int BPF_PROG(who_starts_to_wait, void *lock, unsigned int flags)
 
 	w->lock = (__u64)lock;
 	w->tgid = tgid;
-	/* of its own process a thread has known it since its first wait */
-	if (target.rel != FL_OWN || w->rel != FL_OWN || !w->start_ns)
+	/* not what the element says: its tid may have been another process's */
+	if (target.rel == FL_OWN)
+		w->start_ns = cur->group_leader->start_boottime;
+	else
 		w->start_ns = target.leader ? BPF_PROBE_READ(target.leader, start_boottime) : 0;
 	w->mode = flags & LCB_F_WRITE ? FL_WRITE : FL_READ;
 	w->cls = target.cls;
@@ -163,8 +170,8 @@ int BPF_PROG(who_starts_to_wait, void *lock, unsigned int flags)
 		note_holder(w, (__u64)lock, target.mm, cur);
 	else
 		w->conf = w->holder.tid = 0;
-	if (target.rel != FL_OWN || target.cls != FL_MMAP_LOCK)
-		others_add(cur->pid, 1);
+	if (!w->begin_ns) /* else the end of the last wait was not seen */
+		waiting_add(cur->pid, 1);
 	/* last: userspace takes an element with begin_ns for a wait */
 	w->last_begin_ns = bpf_ktime_get_ns();
 	barrier();
@@ -184,22 +191,28 @@ static __always_inline bool has_waiters(__u64 lock)
 #define IMPROVE_MIN_NS 20000
 
 /*
- * The holder at the beginning need not be the one that was waited for: a writer
- * that was queued before us may have held the lock for most of the time. It is
- * known since it got the lock. Else the task that released the lock during the
- * wait knows better than a hint.
+ * The holder at the beginning need not be the one that was waited for. A writer
+ * that got the lock meanwhile is known since then: it held for the larger part,
+ * or else the one that it had waited for itself did. Without such a writer, the
+ * task that released the lock during the wait knows better than a hint.
  */
 static __always_inline void improve_holder(struct fl_waiter *w, const struct fl_config *cfg,
-					   __u64 now)
+					   __u64 now, char *comm)
 {
-	struct fl_release *writer, *release;
+	struct fl_release *release;
+	struct fl_writer *writer;
 
 	writer = bpf_map_lookup_elem(&writers, &w->lock);
-	if (writer && writer->ts_ns > w->begin_ns && writer->task.tid != w->self.tid &&
-	    now - writer->ts_ns > (now - w->begin_ns) / 2) {
-		w->holder = writer->task;
-		w->conf = FL_CONF_EXACT;
-		w->owner = 0; /* it named another task */
+	if (writer && writer->ts_ns > w->begin_ns && writer->task.tid != w->self.tid) {
+		if (now - writer->ts_ns > (now - w->begin_ns) / 2) {
+			w->holder = writer->task;
+			w->conf = FL_CONF_EXACT;
+			__builtin_memcpy(comm, writer->comm, FL_COMM_LEN);
+		} else if (writer->before_conf > w->conf && writer->before.tid != w->self.tid) {
+			w->holder = writer->before;
+			w->conf = writer->before_conf;
+			__builtin_memcpy(comm, writer->before_comm, FL_COMM_LEN);
+		}
 		return;
 	}
 	if (!cfg->releases || w->conf >= FL_CONF_RELEASE)
@@ -209,7 +222,7 @@ static __always_inline void improve_holder(struct fl_waiter *w, const struct fl_
 		return;
 	w->holder = release->task;
 	w->conf = FL_CONF_RELEASE;
-	w->owner = 0;
+	__builtin_memcpy(comm, release->comm, FL_COMM_LEN);
 }
 
 /* Of the holder as it is now: empty if the task is not the one that held. */
@@ -217,12 +230,12 @@ static __always_inline void read_holder_comm(const struct fl_waiter *w, char *co
 {
 	struct task_struct *task = (void *)(w->owner & RWSEM_OWNER_MASK);
 
-	__builtin_memset(comm, 0, FL_COMM_LEN);
 	if (w->holder.tid && task && BPF_PROBE_READ(task, pid) == w->holder.tid)
 		bpf_probe_read_kernel(comm, FL_COMM_LEN, &task->comm);
 }
 
-static __always_inline void add_blame(const struct fl_waiter *w, __u64 now, __u64 ns)
+static __always_inline void add_blame(const struct fl_waiter *w, __u64 now, __u64 ns,
+				      const char *holder_comm)
 {
 	struct fl_blame_key key = {
 		.start_ns = w->start_ns,
@@ -250,7 +263,7 @@ static __always_inline void add_blame(const struct fl_waiter *w, __u64 now, __u6
 			count(FL_LOST_BLAME_FULL);
 			return;
 		}
-		read_holder_comm(w, b->holder_comm);
+		__builtin_memcpy(b->holder_comm, holder_comm, FL_COMM_LEN);
 	}
 	__sync_fetch_and_add(&b->count, 1);
 	__sync_fetch_and_add(&b->total_ns, ns);
@@ -302,7 +315,7 @@ static __always_inline void add_stacks(void *ctx, const struct fl_config *cfg,
 
 static __always_inline void send_event(const struct fl_waiter *w, const struct fl_stat *stat,
 				       const struct fl_stack_key *key, __u64 begin, __u64 now,
-				       int ret)
+				       int ret, const char *holder_comm)
 {
 	struct fl_event *e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
 
@@ -321,7 +334,7 @@ static __always_inline void send_event(const struct fl_waiter *w, const struct f
 	__builtin_memset(e->comm, 0, sizeof(e->comm));
 	if (stat)
 		__builtin_memcpy(e->comm, stat->comm, sizeof(e->comm));
-	read_holder_comm(w, e->holder_comm);
+	__builtin_memcpy(e->holder_comm, holder_comm, FL_COMM_LEN);
 	bpf_get_current_comm(e->waiter_comm, sizeof(e->waiter_comm));
 	bpf_ringbuf_submit(e, 0);
 }
@@ -338,8 +351,9 @@ int BPF_PROG(who_stops_to_wait, void *lock, int ret)
 	struct fl_stat *stat;
 	struct fl_waiter *w;
 	__u64 begin, now, ns, hot_ns;
+	char holder_comm[FL_COMM_LEN] = {};
 
-	if ((__u64)lock - mmap_lock_offset() != (__u64)cur->mm && !others_wait(tid))
+	if (!may_wait(tid))
 		return 0;
 	w = bpf_map_lookup_elem(&waiters, &tid);
 	if (!w || !w->begin_ns || w->lock != (__u64)lock)
@@ -347,8 +361,7 @@ int BPF_PROG(who_stops_to_wait, void *lock, int ret)
 	cfg = settings();
 	if (!cfg)
 		return 0;
-	if (w->rel != FL_OWN || w->cls != FL_MMAP_LOCK)
-		others_add(tid, -1);
+	waiting_add(tid, -1);
 	now = bpf_ktime_get_ns();
 	begin = w->begin_ns;
 	ns = now - begin;
@@ -363,10 +376,11 @@ int BPF_PROG(who_stops_to_wait, void *lock, int ret)
 		return 0;
 	}
 	if (cfg->holders) {
+		read_holder_comm(w, holder_comm);
 		if (ns >= IMPROVE_MIN_NS)
-			improve_holder(w, cfg, now);
+			improve_holder(w, cfg, now, holder_comm);
 		if (w->mode == FL_WRITE && !ret && has_waiters(w->lock))
-			note_writer(w->lock, &w->self, now);
+			note_writer(w->lock, &w->self, now, &w->holder, w->conf, holder_comm);
 	}
 	w->begin_ns = 0;
 
@@ -381,12 +395,14 @@ int BPF_PROG(who_stops_to_wait, void *lock, int ret)
 		stat = stat_of(&key, target_of(w->lock, w->mode == FL_WRITE, cur, &target)
 					     ? target.leader
 					     : NULL);
+	if (!stat)
+		stat = any_shard(&key);
 	if (stat)
 		stat_add(stat, now, ns);
 	else
 		count(FL_LOST_STATS_FULL);
 	if (cfg->holders)
-		add_blame(w, now, ns);
+		add_blame(w, now, ns, holder_comm);
 
 	hot_ns = cfg->hot_min_ns;
 	if (ns >= hot_ns && !bpf_map_lookup_elem(&hot, &w->tgid))
@@ -394,6 +410,6 @@ int BPF_PROG(who_stops_to_wait, void *lock, int ret)
 	if (ns >= cfg->stack_min_ns || ns >= hot_ns)
 		add_stacks(ctx, cfg, w, now, ns, &stack);
 	if (ns >= cfg->event_min_ns || ns >= hot_ns)
-		send_event(w, stat, &stack, begin, now, ret);
+		send_event(w, stat, &stack, begin, now, ret, holder_comm);
 	return 0;
 }

@@ -50,10 +50,11 @@ static void put_facts(FILE *out, const struct checkup *c)
 	put_fact(out, "speculative faults", f->speculative, "vm.spf_* is there", "no vm.spf_*");
 	put_fact(out, "rwsem slow paths", f->slowpaths, "exact mode may load (--exact)",
 		 "no exact mode: waits that spin are not seen");
-	put_fact(out, "release tracking", f->contended_release || f->mark_wake,
+	put_fact(out, "release tracking", true,
 		 f->contended_release ? "by lock:contended_release"
-				      : "if fentry on rwsem_mark_wake() loads",
-		 "readers that hold the lock are named by the owner word only");
+		 : f->mark_wake ? "by fentry on rwsem_mark_wake(), or else by sched:sched_waking"
+				: "by sched:sched_waking",
+		 "");
 	if (f->rt)
 		fputs("  PREEMPT_RT: rwsems have no owner word, holders are not known\n", out);
 }

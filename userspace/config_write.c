@@ -81,6 +81,7 @@ void config_session_opts(const struct config *config, struct session_opts *ret_o
 		.holders = config->holders,
 		.exact = config->exact,
 		.release = config->release,
+		.wakings_when_hot = true,
 		.max_waiters = config->max_waiters,
 		.max_procs = config->max_procs,
 		.max_blames = config->max_blames,

@@ -194,28 +194,40 @@ static void load_earlier(struct probe *probe)
 		earlier_bpf__destroy(skel);
 }
 
+/* One way to see who lets go of a lock; the programs are the ways. */
+static bool load_release_by(struct probe *probe, enum probe_release by, const char *what)
+{
+	struct release_bpf *skel = release_bpf__open();
+	char how[64];
+
+	if (!skel) {
+		feature_fail(probe, PROBE_RELEASE, -errno, what);
+		return false;
+	}
+	bpf_program__set_autoload(skel->progs.who_releases, by == RELEASE_TRACEPOINT);
+	bpf_program__set_autoload(skel->progs.who_wakes, by == RELEASE_FENTRY);
+	bpf_program__set_autoload(skel->progs.who_wakes_a_waiter, by == RELEASE_WAKING);
+	if (!load_optional(probe, PROBE_RELEASE, skel->skeleton, skel->obj, what)) {
+		release_bpf__destroy(skel);
+		return false;
+	}
+	probe->release = skel;
+	probe->release_by = by;
+	snprintf(how, sizeof(how), "by %s", what);
+	feature_set(probe, PROBE_RELEASE, FEATURE_ON, how);
+	return true;
+}
+
 static void load_release(struct probe *probe)
 {
-	const struct kernel_facts *facts = &probe->facts;
-	struct release_bpf *skel;
-
-	if (!facts->contended_release && !facts->mark_wake) {
-		feature_set(probe, PROBE_RELEASE, FEATURE_OFF,
-			    "the kernel has neither lock:contended_release nor rwsem_mark_wake()");
+	if (probe->facts.contended_release) {
+		load_release_by(probe, RELEASE_TRACEPOINT, "lock:contended_release");
 		return;
 	}
-	skel = release_bpf__open();
-	if (!skel) {
-		feature_fail(probe, PROBE_RELEASE, -errno, "fentry on rwsem_mark_wake()");
+	if (probe->facts.mark_wake &&
+	    load_release_by(probe, RELEASE_FENTRY, "fentry on rwsem_mark_wake()"))
 		return;
-	}
-	bpf_program__set_autoload(skel->progs.who_releases, facts->contended_release);
-	bpf_program__set_autoload(skel->progs.who_wakes, !facts->contended_release);
-	if (load_optional(probe, PROBE_RELEASE, skel->skeleton, skel->obj,
-			  "fentry on rwsem_mark_wake()"))
-		probe->release = skel;
-	else
-		release_bpf__destroy(skel);
+	load_release_by(probe, RELEASE_WAKING, "sched:sched_waking");
 }
 
 static void load_exact(struct probe *probe, const struct session_opts *opts)
@@ -336,6 +348,7 @@ int probe_open(const struct session_opts *opts, struct probe **ret_probe, char *
 		load_exact(probe, opts);
 	else
 		feature_set(probe, PROBE_EXACT, FEATURE_OFF, "not asked for (--exact, Exact=yes)");
+	probe->release_when_hot = opts->wakings_when_hot && probe->release_by == RELEASE_WAKING;
 	err = probe_events_open(probe);
 	if (!err)
 		err = probe_configure(probe, opts);
@@ -371,9 +384,10 @@ int probe_attach(struct probe *probe)
 	err = wait_bpf__attach(probe->core);
 	if (err)
 		return err;
-	if (probe->release && (err = release_bpf__attach(probe->release))) {
+	if (probe->release && !probe->release_when_hot &&
+	    (err = release_bpf__attach(probe->release))) {
 		release_bpf__detach(probe->release);
-		feature_fail(probe, PROBE_RELEASE, err, "fentry on rwsem_mark_wake()");
+		feature_fail(probe, PROBE_RELEASE, err, "following releases");
 	}
 	if (probe->exact && (err = exact_bpf__attach(probe->exact))) {
 		exact_bpf__detach(probe->exact);

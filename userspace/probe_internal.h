@@ -11,12 +11,17 @@
 #include "release.skel.h"
 #include "wait.skel.h"
 
+/* How release.bpf.c sees a lock being let go. */
+enum probe_release { RELEASE_TRACEPOINT, RELEASE_FENTRY, RELEASE_WAKING };
+
 struct probe {
 	struct wait_bpf *core;
 	struct holder_bpf *holder; /* the optional ones: NULL when off */
 	struct earlier_bpf *earlier;
 	struct release_bpf *release;
 	struct exact_bpf *exact;
+	enum probe_release release_by;
+	bool release_when_hot; /* attached only while a process is hot */
 	struct kernel_facts facts;
 	struct probe_feature features[PROBE_NR_FEATURES];
 	struct ring_buffer *ring;

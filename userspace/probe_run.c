@@ -100,6 +100,12 @@ int probe_set_hot(struct probe *probe, const uint32_t *tgids, size_t n)
 		if (!is_among(probe->hot, probe->n_hot, tgids[i]))
 			err = bpf_map_update_elem(fd, &tgids[i], &one, BPF_ANY) ?: err;
 	}
+	if (probe->release && probe->release_when_hot && !n != !probe->n_hot) {
+		if (n)
+			err = release_bpf__attach(probe->release) ?: err;
+		else
+			release_bpf__detach(probe->release);
+	}
 	memmove(probe->hot, tgids, n * sizeof(*tgids));
 	probe->n_hot = n;
 	return err;

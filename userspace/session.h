@@ -26,6 +26,8 @@ struct session_opts {
 	bool user_stacks;
 	bool holders;
 	bool exact; /* try to load the exact mode */
+	bool wakings_when_hot; /* where releases are seen by sched_waking, which is
+					 * called often: only while a process is hot */
 	bool release; /* try to load the release tracking */
 	uint32_t max_waiters; /* map sizes, in entries */
 	uint32_t max_procs;
