@@ -205,7 +205,26 @@ static int measure(struct session *session, bool mmap_lock, const double *other_
 	return 0;
 }
 
-static int measure_both(struct session *session)
+/* The load for mmap_lock with these settings; other_ns from the first load. */
+static int measure_waits(struct session *session, const struct session_opts *opts,
+			 const double *other_ns, const char *what)
+{
+	struct figures f = {};
+	int err;
+
+	err = session_retune(session, opts);
+	if (!err)
+		err = measure(session, true, other_ns, &f);
+	if (err || !f.n)
+		return err;
+	printf("mmap_lock wait, %s:\n", what);
+	print_row("  contention_begin", f.ns[BEGIN], f.n, f.calls);
+	print_row("  contention_end", f.ns[END], f.n, f.calls);
+	print_row("  both", f.pair, f.n, f.calls);
+	return 0;
+}
+
+static int measure_all(struct session *session, struct session_opts *opts)
 {
 	double other_ns[PROGRAMS] = {};
 	struct figures f = {};
@@ -220,14 +239,14 @@ static int measure_both(struct session *session)
 	for (int p = 0; p < PROGRAMS; p++)
 		other_ns[p] = f.ns[p][f.n / 2];
 
-	f = (struct figures){};
-	err = measure(session, true, other_ns, &f);
-	if (err || !f.n)
-		return err;
-	print_row("mmap_lock wait: contention_begin", f.ns[BEGIN], f.n, f.calls);
-	print_row("mmap_lock wait: contention_end", f.ns[END], f.n, f.calls);
-	print_row("mmap_lock wait: both", f.pair, f.n, f.calls);
-	return 0;
+	err = measure_waits(session, opts, other_ns, "stack and event from 1 ms on");
+	opts->event_min_ns = opts->stack_min_ns = opts->hot_min_ns = UINT64_MAX;
+	if (!err)
+		err = measure_waits(session, opts, other_ns, "totals and holder only");
+	opts->holders = false;
+	if (!err)
+		err = measure_waits(session, opts, other_ns, "totals only");
+	return err;
 }
 
 int main(void)
@@ -242,7 +261,7 @@ int main(void)
 	if (!err)
 		err = attach_empty() ?: session_cost_sample(session, true, NULL);
 	if (!err)
-		err = measure_both(session);
+		err = measure_all(session, &opts);
 	if (err)
 		fprintf(stderr, "bench_cost: %s\n", why ? why : strerror(-err));
 	free(why);
