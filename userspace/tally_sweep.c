@@ -89,43 +89,137 @@ static bool sweep_stat(void *arg, const struct fl_stat_key *key, const struct fl
 	return true;
 }
 
+static bool same_blame(const struct fl_blame_key *a, const struct fl_blame_key *b)
+{
+	return !memcmp(a, b, sizeof(*a)); /* no padding that is not zero */
+}
+
+/* Where the detail of this blame goes; when full, in place of the smallest. */
+static struct tally_gone_blame *gone_blame(struct tally *tally, const struct fl_blame_key *key)
+{
+	struct tally_gone_blame *row, *least = NULL;
+
+	for (size_t i = 0; i < tally->n_gone_blames; i++) {
+		row = &tally->gone_blames[i];
+		if (same_blame(&row->key, key))
+			return row;
+		if (!least || row->blame.total_ns < least->blame.total_ns)
+			least = row;
+	}
+	if (tally->n_gone_blames < TALLY_GONE) {
+		row = realloc(tally->gone_blames, (tally->n_gone_blames + 1) * sizeof(*row));
+		if (!row)
+			return NULL;
+		tally->gone_blames = row;
+		least = &tally->gone_blames[tally->n_gone_blames++];
+	}
+	/* its waits stay in the totals of the process */
+	*least = (struct tally_gone_blame){.key = *key};
+	return least;
+}
+
 static bool sweep_blame(void *arg, const struct fl_blame_key *key, const struct fl_blame *blame)
 {
 	const struct sweep *sweep = arg;
-	struct tally *tally = sweep->tally;
 	struct tally_gone_blame *row;
 
-	if (!idle(sweep, blame->last_ns) ||
-	    (key->tgid && proc_alive(key->tgid, key->start_ns) && proc_alive(key->holder_tgid, 0)))
+	if (!idle(sweep, blame->last_ns))
 		return false;
-	if (tally->n_gone_blames >= TALLY_GONE) {
-		/* the detail of the smallest goes; its waits stay in the totals */
-		row = tally->gone_blames;
-		for (size_t i = 1; i < tally->n_gone_blames; i++) {
-			if (tally->gone_blames[i].blame.total_ns < row->blame.total_ns)
-				row = &tally->gone_blames[i];
-		}
-	} else {
-		row = realloc(tally->gone_blames, (tally->n_gone_blames + 1) * sizeof(*row));
-		if (!row)
-			return false;
-		tally->gone_blames = row;
-		row = &tally->gone_blames[tally->n_gone_blames++];
+	/* alive, and so is the holder; one that is not known cannot die */
+	if ((!key->tgid || proc_alive(key->tgid, key->start_ns)) &&
+	    (!key->holder_tgid || proc_alive(key->holder_tgid, 0)))
+		return false;
+	row = gone_blame(sweep->tally, key);
+	if (!row)
+		return false;
+	if (blame->max_ns > row->blame.max_ns) {
+		row->blame.max_ns = blame->max_ns;
+		memcpy(row->blame.args, blame->args, sizeof(blame->args));
 	}
-	row->key = *key;
-	row->blame = *blame;
+	row->blame.count += blame->count;
+	row->blame.total_ns += blame->total_ns;
+	row->blame.last_ns = blame->last_ns;
+	if (*blame->holder_comm)
+		memcpy(row->blame.holder_comm, blame->holder_comm, FL_COMM_LEN);
 	return true;
+}
+
+/* Processes that look alike share a stack: it may go when the last one has gone. */
+struct stack_sweep {
+	const struct sweep *sweep;
+	struct stack_ids {
+		int32_t *ids;
+		size_t n;
+	} dropped[2]; /* kernel, user */
+};
+
+static bool add_id(struct stack_ids *set, int32_t id)
+{
+	int32_t *ids;
+
+	if (id < 0)
+		return true;
+	for (size_t i = 0; i < set->n; i++) {
+		if (set->ids[i] == id)
+			return true;
+	}
+	ids = realloc(set->ids, (set->n + 1) * sizeof(*ids));
+	if (!ids)
+		return false;
+	set->ids = ids;
+	set->ids[set->n++] = id;
+	return true;
+}
+
+static void drop_id(struct stack_ids *set, int32_t id)
+{
+	for (size_t i = 0; i < set->n; i++) {
+		if (set->ids[i] == id) {
+			set->ids[i] = set->ids[--set->n];
+			return;
+		}
+	}
 }
 
 static bool sweep_stack(void *arg, const struct fl_stack_key *key,
 			const struct fl_stack_total *total)
 {
-	const struct sweep *sweep = arg;
+	struct stack_sweep *stacks = arg;
 
-	if (!idle(sweep, total->last_ns) || proc_alive(key->tgid, key->start_ns))
-		return false;
-	probe_stack_forget(sweep->probe, true, key->ustack);
-	return true;
+	return idle(stacks->sweep, total->last_ns) && !proc_alive(key->tgid, key->start_ns) &&
+	       add_id(&stacks->dropped[0], key->kstack) && add_id(&stacks->dropped[1], key->ustack);
+}
+
+static bool keep_stack(void *arg, const struct fl_stack_key *key,
+		       const struct fl_stack_total *total)
+{
+	struct stack_sweep *stacks = arg;
+
+	(void)total;
+	drop_id(&stacks->dropped[0], key->kstack);
+	drop_id(&stacks->dropped[1], key->ustack);
+	return false;
+}
+
+static int sweep_stacks(const struct sweep *sweep)
+{
+	struct stack_sweep stacks = {.sweep = sweep};
+	const struct tally *tally = sweep->tally;
+	int err;
+
+	err = probe_each_stack(sweep->probe, sweep_stack, &stacks);
+	if (!err && (stacks.dropped[0].n || stacks.dropped[1].n))
+		err = probe_each_stack(sweep->probe, keep_stack, &stacks);
+	for (size_t i = 0; i < tally->n_events; i++) {
+		drop_id(&stacks.dropped[0], tally->events[i].kstack);
+		drop_id(&stacks.dropped[1], tally->events[i].ustack);
+	}
+	for (int user = 0; user < 2; user++) {
+		for (size_t i = 0; !err && i < stacks.dropped[user].n; i++)
+			probe_stack_forget(sweep->probe, user, stacks.dropped[user].ids[i]);
+		free(stacks.dropped[user].ids);
+	}
+	return err;
 }
 
 int tally_sweep(struct tally *tally, struct probe *probe, uint64_t now_ns)
@@ -139,7 +233,7 @@ int tally_sweep(struct tally *tally, struct probe *probe, uint64_t now_ns)
 	if (!err)
 		err = probe_each_blame(probe, sweep_blame, &sweep);
 	if (!err)
-		err = probe_each_stack(probe, sweep_stack, &sweep);
+		err = sweep_stacks(&sweep);
 	if (!err && now_ns > IDLE_NS)
 		err = probe_sweep(probe, now_ns - IDLE_NS);
 	return err;
