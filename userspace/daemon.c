@@ -179,6 +179,8 @@ static void on_poll(void *arg)
 
 	if (err < 0)
 		log_problem(&d->log, "poll", "unfinished waits cannot be read: %s", strerror(-err));
+	else
+		daemon_incident_poll(d);
 }
 
 static void on_watchdog(void *arg)
@@ -343,6 +345,7 @@ static void stop(struct daemon *d)
 	incident_close(d->incidents);
 	render_metrics_free(d->metrics);
 	control_close(d->control); /* last: it says that nobody is there */
+	daemon_episode_free(d);
 	snapshot_free(d->before);
 	loop_free(d->loop);
 	config_free(d->config);

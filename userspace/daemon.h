@@ -25,6 +25,9 @@
 #define DAEMON_COST_NS	  10000000000ULL /* a cost sample so often */
 #define DAEMON_SAMPLE_NS  100000000ULL /* of this length */
 #define DAEMON_OPEN_WAITS 64 /* incidents whose wait has not ended */
+#define DAEMON_EPISODES	  16 /* processes in trouble that are remembered */
+#define DAEMON_CALM_NS	  2000000000ULL /* an episode ends so long after the last trouble */
+#define DAEMON_BASE_NS	  10000000000ULL /* records of lasting trouble cover at least this */
 #define DAEMON_STOP_NS	  900000000ULL /* SIGTERM to exit, at most */
 
 struct daemon_opts {
@@ -37,10 +40,22 @@ struct daemon_opts {
 /* An incident that is on disk while its wait still lasts. */
 struct daemon_open_wait {
 	uint32_t tid;
-	uint64_t begin_ns;
+	uint64_t seen_ns; /* when it was waiting for certain */
 	struct incident incident; /* comm and cgroup point into this struct */
 	char comm[SNAPSHOT_COMM_LEN];
 	char cgroup[512];
+};
+
+/* A process in trouble: hot, or somebody has waited long for its lock. */
+struct daemon_episode {
+	uint32_t tgid;
+	uint64_t start_ns;
+	uint64_t last_ns; /* when it was in trouble last */
+	struct snapshot *base; /* of it alone, before the trouble; NULL: none was to be had */
+	uint64_t base_ns;
+	uint64_t wait_record_ns; /* when its last record was written, by kind; 0: none */
+	uint64_t ratio_record_ns;
+	char ratio_id[INCIDENT_ID_LEN];
 };
 
 struct daemon {
@@ -63,6 +78,9 @@ struct daemon {
 	uint32_t n_cpus;
 	struct daemon_open_wait open_waits[DAEMON_OPEN_WAITS];
 	size_t n_open_waits;
+	uint64_t next_limit_ns; /* when a wait that lasts becomes an incident; 0: none does */
+	struct daemon_episode episodes[DAEMON_EPISODES];
+	size_t n_episodes;
 };
 
 /* Until a signal ends it; returns the exit code. */
@@ -76,7 +94,18 @@ int daemon_snapshot(struct daemon *d, bool with_stacks, struct snapshot **ret_sn
 void daemon_window(void *daemon);
 void daemon_cost(void *daemon);
 
+/* daemon_episode.c: since when is a process in trouble, and what was before? */
+struct daemon_episode *daemon_episode_find(struct daemon *d, uint32_t tgid, uint64_t start_ns);
+/* It is in trouble now. NULL when there is no room for one more. */
+struct daemon_episode *daemon_episode_note(struct daemon *d, uint32_t tgid, uint64_t start_ns);
+/* At the end of a window, after the incidents. */
+void daemon_episode_window(struct daemon *d, const struct snapshot *diff);
+void daemon_episode_free(struct daemon *d);
+bool daemon_waits_unfinished(const struct snapshot *snap, uint32_t tgid, uint64_t start_ns);
+
 /* daemon_incident.c */
+/* After each look at unfinished waits: has one passed the limit? */
+void daemon_incident_poll(struct daemon *d);
 void daemon_incident_wait(struct daemon *d, const struct snapshot *one);
 void daemon_incident_window(struct daemon *d, const struct snapshot *diff,
 			    const struct hot_load *loads, size_t n);

@@ -14,25 +14,30 @@
 #include "units.h"
 #include "verdict.h"
 
-/* What is known of the process now, against the end of the last window. */
-static int picture(struct daemon *d, uint32_t tgid, struct snapshot **ret_snap)
+/* What is known of the process now, against what was before its trouble began. */
+static int picture(struct daemon *d, const struct incident *in, struct snapshot **ret_snap)
 {
-	struct snap_filter filter = {.pids = &tgid, .n_pids = 1};
+	const struct daemon_episode *episode = daemon_episode_find(d, in->tgid, in->start_ns);
+	const struct snapshot *base = episode && episode->base ? episode->base : d->before;
+	struct snap_filter filter = {.pids = &in->tgid, .n_pids = 1};
 	struct snapshot *now = NULL, *diff = NULL;
 	int err;
 
 	err = daemon_snapshot(d, true, &now);
-	if (err)
-		return err;
-	if (d->before) {
-		err = snapshot_diff(d->before, now, &diff);
+	if (!err)
+		err = snapshot_filter(now, &filter);
+	if (!err && base)
+		err = snapshot_diff(base, now, &diff);
+	if (!err && base)
+		err = snapshot_filter(diff, &filter);
+	if (err) {
 		snapshot_free(now);
-		now = diff;
-	}
-	if (err)
+		snapshot_free(diff);
 		return err;
-	snapshot_filter(now, &filter);
-	*ret_snap = now;
+	}
+	*ret_snap = diff ? diff : now;
+	if (diff)
+		snapshot_free(now);
 	return 0;
 }
 
@@ -43,7 +48,7 @@ static int write_record(struct daemon *d, struct incident *incident)
 	json_t *json = NULL;
 	int err;
 
-	err = picture(d, incident->tgid, &snap);
+	err = picture(d, incident, &snap);
 	if (!err) {
 		incident->verdict = verdict_line(verdict, sizeof(verdict), snap, incident->tgid);
 		json = snapshot_to_json(snap);
@@ -102,10 +107,20 @@ static void keep_open(struct daemon *d, const struct snap_wait *wait, const stru
 		return;
 	open = &d->open_waits[d->n_open_waits++];
 	open->tid = wait->waiter.tid;
-	open->begin_ns = wait->begin_ns;
+	open->seen_ns = wait->begin_ns + wait->dur_ns;
 	open->incident = *in;
 	snprintf(open->comm, sizeof(open->comm), "%s", in->comm);
 	snprintf(open->cgroup, sizeof(open->cgroup), "%s", in->cgroup ? in->cgroup : "");
+}
+
+/* A record of one kind covers the other kind for as long as its own. */
+static bool is_recent(const struct daemon *d, uint64_t record_ns, uint64_t now_ns)
+{
+	uint64_t most = d->config->incident_cooldown_ns;
+
+	if (most < DAEMON_CALM_NS)
+		most = DAEMON_CALM_NS;
+	return record_ns && now_ns - record_ns < most;
 }
 
 static void long_wait(struct daemon *d, const struct snap_wait *wait)
@@ -118,26 +133,78 @@ static void long_wait(struct daemon *d, const struct snap_wait *wait)
 			      .cgroup = wait->cgroup,
 			      .wait_ns = wait->dur_ns,
 			      .finished = wait->finished};
+	uint64_t now_ns = daemon_now_ns();
+	struct daemon_episode *episode;
 
 	/* one freeze, one record: the threads queued behind are in it */
 	if (!d->config->incidents || wait->dur_ns < d->config->incident_wait_ns || !wait->tgid ||
 	    is_open(d, wait->tgid, wait->start_ns) ||
-	    !incident_due(d->incidents, wait->tgid, wait->start_ns, INCIDENT_WAIT, daemon_now_ns()))
+	    !incident_due(d->incidents, wait->tgid, wait->start_ns, INCIDENT_WAIT, now_ns))
 		return;
+	/* what began as many waits is now a long one: the record becomes that of the wait */
+	episode = daemon_episode_find(d, wait->tgid, wait->start_ns);
+	if (episode && is_recent(d, episode->ratio_record_ns, now_ns))
+		memcpy(in.id, episode->ratio_id, sizeof(in.id));
 	if (write_record(d, &in))
 		return;
 	announce(d, &in);
+	episode = daemon_episode_note(d, wait->tgid, wait->start_ns);
+	if (episode) {
+		episode->wait_record_ns = now_ns;
+		episode->ratio_record_ns = 0;
+	}
 	if (!wait->finished)
 		keep_open(d, wait, &in);
 }
 
+/* The thread waited at seen_ns: a wait of it is the same one if it was under way then. */
 static struct daemon_open_wait *find_open(struct daemon *d, const struct snap_wait *wait)
 {
-	for (size_t i = 0; i < d->n_open_waits; i++)
-		if (d->open_waits[i].tid == wait->waiter.tid &&
-		    d->open_waits[i].begin_ns == wait->begin_ns)
-			return &d->open_waits[i];
+	uint64_t end_ns = wait->finished ? wait->begin_ns + wait->dur_ns : UINT64_MAX;
+
+	for (size_t i = 0; i < d->n_open_waits; i++) {
+		struct daemon_open_wait *open = &d->open_waits[i];
+
+		if (open->tid == wait->waiter.tid && open->incident.tgid == wait->tgid &&
+		    open->incident.start_ns == wait->start_ns && wait->begin_ns <= open->seen_ns &&
+		    open->seen_ns <= end_ns)
+			return open;
+	}
 	return NULL;
+}
+
+/* When will it be an incident, if it lasts? */
+static void note_limit(struct daemon *d, const struct snap_wait *wait)
+{
+	uint64_t at_ns = wait->begin_ns + d->config->incident_wait_ns;
+
+	if (wait->dur_ns < d->config->incident_wait_ns &&
+	    (!d->next_limit_ns || at_ns < d->next_limit_ns))
+		d->next_limit_ns = at_ns;
+}
+
+static void look_at_unfinished(struct daemon *d, const struct snapshot *snap)
+{
+	d->next_limit_ns = 0;
+	for (size_t i = 0; i < snap->n_waits; i++) {
+		if (snap->waits[i].finished)
+			continue;
+		note_limit(d, &snap->waits[i]);
+		long_wait(d, &snap->waits[i]);
+	}
+}
+
+void daemon_incident_poll(struct daemon *d)
+{
+	struct snapshot *snap = NULL;
+
+	if (!d->config->incidents || !d->next_limit_ns || daemon_now_ns() < d->next_limit_ns)
+		return;
+	d->next_limit_ns = 0;
+	/* without memory for it, the end of the window tries again */
+	if (!daemon_snapshot(d, false, &snap))
+		look_at_unfinished(d, snap);
+	snapshot_free(snap);
 }
 
 void daemon_incident_wait(struct daemon *d, const struct snapshot *one)
@@ -146,6 +213,10 @@ void daemon_incident_wait(struct daemon *d, const struct snapshot *one)
 	struct daemon_open_wait *open = find_open(d, wait);
 
 	if (!open) {
+		if (!wait->finished && wait->tgid) {
+			daemon_episode_note(d, wait->tgid, wait->start_ns);
+			note_limit(d, wait);
+		}
 		long_wait(d, wait);
 		return;
 	}
@@ -158,6 +229,7 @@ void daemon_incident_wait(struct daemon *d, const struct snapshot *one)
 static void update_open(struct daemon *d, const struct snapshot *diff)
 {
 	bool seen[DAEMON_OPEN_WAITS] = {false};
+	struct daemon_episode *episode;
 	size_t kept = 0;
 
 	for (size_t i = 0; i < diff->n_waits; i++) {
@@ -167,6 +239,8 @@ static void update_open(struct daemon *d, const struct snapshot *diff)
 			continue;
 		open->incident.wait_ns = diff->waits[i].dur_ns;
 		open->incident.finished = diff->waits[i].finished;
+		if (!diff->waits[i].finished)
+			open->seen_ns = diff->waits[i].begin_ns + diff->waits[i].dur_ns;
 		seen[open - d->open_waits] = true;
 	}
 	for (size_t i = 0; i < d->n_open_waits; i++) {
@@ -183,8 +257,45 @@ static void update_open(struct daemon *d, const struct snapshot *diff)
 		in->cgroup = *open->cgroup ? open->cgroup : NULL;
 		if (!write_record(d, in))
 			announce(d, in);
+		episode = daemon_episode_note(d, in->tgid, in->start_ns);
+		if (episode)
+			episode->wait_record_ns = daemon_now_ns();
 	}
 	d->n_open_waits = kept;
+}
+
+/* Is it a tale of its own, or does the record of a long wait tell it, now or soon? */
+static bool wants_ratio(struct daemon *d, const struct snapshot *diff, const struct hot_load *load)
+{
+	const struct daemon_episode *episode = daemon_episode_find(d, load->tgid, load->start_ns);
+
+	return load->millipct >= d->config->incident_millipct &&
+	       !is_open(d, load->tgid, load->start_ns) &&
+	       !daemon_waits_unfinished(diff, load->tgid, load->start_ns) &&
+	       !(episode && is_recent(d, episode->wait_record_ns, daemon_now_ns())) &&
+	       incident_due(d->incidents, load->tgid, load->start_ns, INCIDENT_RATIO,
+			    daemon_now_ns());
+}
+
+static void high_ratio(struct daemon *d, const struct hot_load *load)
+{
+	struct incident in = {.time_unix_ns = unix_ns(),
+			      .kind = INCIDENT_RATIO,
+			      .tgid = load->tgid,
+			      .start_ns = load->start_ns,
+			      .comm = load->comm,
+			      .ratio_millipct = load->millipct,
+			      .finished = true};
+	struct daemon_episode *episode;
+
+	if (write_record(d, &in))
+		return;
+	announce(d, &in);
+	episode = daemon_episode_note(d, in.tgid, in.start_ns);
+	if (episode) {
+		episode->ratio_record_ns = daemon_now_ns();
+		memcpy(episode->ratio_id, in.id, sizeof(in.id));
+	}
 }
 
 void daemon_incident_window(struct daemon *d, const struct snapshot *diff,
@@ -193,23 +304,8 @@ void daemon_incident_window(struct daemon *d, const struct snapshot *diff,
 	update_open(d, diff);
 	if (!d->config->incidents)
 		return;
-	for (size_t i = 0; i < diff->n_waits; i++)
-		if (!diff->waits[i].finished)
-			long_wait(d, &diff->waits[i]);
-	for (size_t i = 0; i < n && loads[i].millipct >= d->config->incident_millipct; i++) {
-		struct incident in = {.time_unix_ns = unix_ns(),
-				      .kind = INCIDENT_RATIO,
-				      .tgid = loads[i].tgid,
-				      .start_ns = loads[i].start_ns,
-				      .comm = loads[i].comm,
-				      .ratio_millipct = loads[i].millipct,
-				      .finished = true};
-
-		/* the record of the wait that lasts still tells the same story */
-		if (!is_open(d, in.tgid, in.start_ns) &&
-		    incident_due(d->incidents, in.tgid, in.start_ns, INCIDENT_RATIO,
-				 daemon_now_ns()) &&
-		    !write_record(d, &in))
-			announce(d, &in);
-	}
+	look_at_unfinished(d, diff);
+	for (size_t i = 0; i < n; i++)
+		if (wants_ratio(d, diff, &loads[i]))
+			high_ratio(d, &loads[i]);
 }

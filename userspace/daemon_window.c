@@ -97,6 +97,7 @@ void daemon_window(void *daemon)
 	if (!err && diff) {
 		escalate(d, loads, n);
 		daemon_incident_window(d, diff, loads, n);
+		daemon_episode_window(d, diff);
 	}
 	if (err)
 		log_problem(&d->log, "window", "the last second was not looked at: %s",
