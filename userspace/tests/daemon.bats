@@ -1,0 +1,371 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0
+# faultlined as it runs: start and refusal, socket, clients, reload, stop,
+# service manager, records, metrics. Needs root; watches only processes that
+# the test starts. O names the folder with the programs; default: build.
+
+setup() {
+	O=${O:-$BATS_TEST_DIRNAME/../../build}
+	[ "$(id -u)" = 0 ] || skip "loading BPF programs needs root"
+	DIR=$(mktemp -d)
+	chmod 711 "$DIR"
+	cp "$O/faultline" "$O/faultlined" "$DIR" # where other users reach them
+	SOCKET=$DIR/control.sock
+	PIDS=()
+	NOBODY=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+	TARGET=$$
+	PEER="python3 $BATS_TEST_DIRNAME/daemon_peer.py"
+}
+
+teardown() {
+	exec 9>&-
+	[ -z "${PIDS[*]}" ] || kill -KILL "${PIDS[@]}" 2>/dev/null
+	wait
+	! mountpoint -q "$DIR/small" || umount "$DIR/small"
+	[ -n "${BATS_TEST_COMPLETED:-}" ] || tail -n 20 "$DIR/log"
+	rm -rf "$DIR"
+}
+
+# wait_for SECONDS COMMAND...: until it succeeds; false after the deadline.
+wait_for() {
+	local end=$((${EPOCHREALTIME/./} + $1 * 1000000))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ "${EPOCHREALTIME/./}" -lt $end ] || { echo "never true: $*"; return 1; }
+		sleep 0.02
+	done
+}
+now_ms() { echo $((${EPOCHREALTIME/./} / 1000)); }
+gone() { ! kill -0 "$1" 2>/dev/null; }
+
+# configure [LINES]: a configuration of its own, with these lines after it.
+configure() {
+	printf '[socket]\nPath=%s\n[incident]\nDirectory=%s\n%b\n' "$SOCKET" "$DIR/incidents" "${1:-}" >"$DIR/conf"
+}
+daemon_start() {
+	"$DIR/faultlined" -c "$DIR/conf" -p "$TARGET" 2>"$DIR/log" 3>&- 9>&- &
+	DAEMON=$!
+	PIDS+=("$DAEMON")
+	wait_for 15 answers_or_died
+	gone "$DAEMON" && { cat "$DIR/log"; return 1; }
+	return 0
+}
+answers_or_died() { [ "$(field pid)" = "$DAEMON" ] || gone "$DAEMON"; }
+daemon_stop() {
+	kill -TERM "$DAEMON"
+	wait "$DAEMON"
+}
+fl() { "$DIR/faultline" "$@" --socket "$SOCKET"; }
+# field PATH: of the status, as in clients.refused
+field() { fl status -O json | jq -r ".$1"; }
+is() { [ "$(field "$1")" = "$2" ] || { echo "$1 is $(field "$1")"; return 1; }; }
+above() { [ "$(field "$1")" -gt "$2" ]; }
+still_sampling() { wait_for 5 above snapshot.meta.window_ns "$(field snapshot.meta.window_ns)"; }
+said() { grep -q "$1" "$DIR/log"; }
+times_said() { grep -c "$1" "$DIR/log"; }
+
+# refused CODE TEXT COMMAND...: ends with it and says one line with the text.
+refused() {
+	local want=$1 text=$2 code=0
+	shift 2
+	timeout -s KILL 15 "$@" >"$DIR/out" 2>"$DIR/err" 3>&- || code=$?
+	cat "$DIR/err"
+	[ "$code" = "$want" ] || { echo "exit code $code"; return 1; }
+	[ "$(wc -l <"$DIR/err")" = 1 ] && [ ! -s "$DIR/out" ] && grep -q -- "$text" "$DIR/err"
+}
+
+# contend OPTIONS...: a process with known contention; $TARGET has the lock.
+contend() {
+	mkfifo "$DIR/in"
+	"$O/tests/contend" "$@" <"$DIR/in" >"$DIR/truth" 2>"$DIR/contend.err" 3>&- 9>&- &
+	CONTEND=$!
+	PIDS+=("$CONTEND")
+	exec 9>"$DIR/in"
+	wait_for 60 grep -q '"ready"' "$DIR/truth"
+	TARGET=$(sed -n 's/.*"ready","pid":\([0-9]*\).*/\1/p' "$DIR/truth")
+}
+contend_next() { echo >&9; }
+storm() { contend --hold storm --wait-by mprotect,mincore --waiters 2 --rounds 1 --hold-ms 600000 --quiet; }
+freeze() {
+	[ -e /dev/fuse ] || skip "no /dev/fuse to hold a lock for good with"
+	contend --hold fuse-write --until-release --rounds 1 --waiters 3 --wait-by mincore,fault,mmap
+}
+# Contention of a process that is not watched: the programs run all the same.
+noise() {
+	"$O/tests/contend" --hold storm --wait-by mprotect,mincore --waiters 2 --rounds 1 --hold-ms 600000 --quiet \
+		>"$DIR/noise" 2>&1 3>&- 9>&- < <(echo; exec sleep 600 3>&- 9>&-) &
+	PIDS+=($!)
+}
+stuck() { grep -q '"stuck"' "$DIR/truth"; }
+records() { compgen -G "$DIR/incidents/*.json" || true; }
+n_records() { records | grep -c . || true; }
+has_records() { [ "$(n_records)" -ge "$1" ]; }
+finished() { [ "$(jq .incident.finished "$(records | head -n 1)")" = true ]; }
+
+@test "a second daemon refuses and names the first" {
+	configure
+	daemon_start
+	refused 1 "$DAEMON" "$DIR/faultlined" -c "$DIR/conf" -p $$
+	is pid "$DAEMON"
+}
+
+@test "the socket of a dead daemon is replaced" {
+	configure
+	daemon_start
+	kill -KILL "$DAEMON"
+	wait_for 5 gone "$DAEMON"
+	[ -S "$SOCKET" ]
+	daemon_start
+	is pid "$DAEMON"
+}
+
+@test "a good configuration is taken at SIGHUP" {
+	configure '[measure]\nUnfinishedMin=400ms'
+	daemon_start
+	is 'config.measure.UnfinishedMin' 400ms
+	configure '[measure]\nUnfinishedMin=300ms'
+	kill -HUP "$DAEMON"
+	wait_for 5 is config.measure.UnfinishedMin 300ms
+	is pid "$DAEMON"
+}
+
+@test "a broken configuration is refused at SIGHUP, the old one stays" {
+	configure '[measure]\nUnfinishedMin=400ms'
+	daemon_start
+	configure '[measure]\nUnfinishedMin=300ms\nNonsense=1'
+	kill -HUP "$DAEMON"
+	wait_for 5 said "reload refused"
+	[ "$(times_said .)" = "$(($(times_said ready) + 1))" ]
+	said "Nonsense"
+	is config.measure.UnfinishedMin 400ms
+	still_sampling
+}
+
+@test "a configuration that cannot be read" {
+	refused 2 "cannot be read" "$DIR/faultlined" -c "$DIR"
+	configure
+	chmod 600 "$DIR/conf"
+	refused 2 "cannot be read" "${NOBODY[@]}" "$DIR/faultlined" -c "$DIR/conf"
+	refused 2 "$DIR/none" "$DIR/faultlined" -c "$DIR/none"
+}
+
+@test "an unknown key, a bad unit" {
+	configure '[measure]\nNonsense=1'
+	refused 2 "conf:6: \[measure\] Nonsense" "$DIR/faultlined" -c "$DIR/conf"
+	configure '[measure]\nEventMin=5'
+	refused 2 "conf:6: \[measure\] EventMin: '5'" "$DIR/faultlined" -c "$DIR/conf"
+}
+
+@test "not root" {
+	configure
+	chmod 644 "$DIR/conf"
+	refused 3 "root" "${NOBODY[@]}" "$DIR/faultlined" -c "$DIR/conf"
+	[ ! -e "$SOCKET" ]
+}
+
+@test "a client that never reads disturbs nobody" {
+	storm
+	configure '[measure]\nEventMin=10us\n[hot]\nEventMin=10us\n[incident]\nEnabled=no\n[socket]\nMaxClients=50'
+	daemon_start
+	contend_next
+	$PEER deaf "$SOCKET" >"$DIR/deaf" 3>&- 9>&- &
+	PIDS+=($!)
+	wait_for 5 grep -q watching "$DIR/deaf"
+	wait_for 20 above clients.lost 0
+	$PEER crowd "$SOCKET" 40
+	still_sampling
+}
+
+@test "more clients than MaxClients are refused clearly" {
+	configure '[socket]\nMaxClients=4'
+	daemon_start
+	$PEER full "$SOCKET" 4 >"$DIR/full" 3>&- &
+	PIDS+=($!)
+	wait_for 5 grep -q "too many clients; try again" "$DIR/full"
+	refused 1 "too many clients" "$DIR/faultline" status --socket "$SOCKET"
+	kill "${PIDS[-1]}"
+	wait_for 5 is clients.now 1
+	above clients.refused 0
+}
+
+@test "SIGTERM stops it within a second, also under load" {
+	storm
+	configure '[measure]\nEventMin=10us\n[hot]\nEventMin=10us'
+	daemon_start
+	contend_next
+	$PEER deaf "$SOCKET" >"$DIR/deaf" 3>&- 9>&- &
+	PIDS+=($!)
+	wait_for 20 above clients.lost 0
+	begin=$(now_ms)
+	daemon_stop
+	took=$(($(now_ms) - begin))
+	echo "took $took ms"
+	[ $took -lt 1000 ]
+	[ ! -e "$SOCKET" ]
+}
+
+@test "records of a daemon that was killed are readable" {
+	storm
+	configure '[incident]\nWait=1ms\nCooldown=0'
+	daemon_start
+	contend_next
+	wait_for 15 has_records 3
+	kill -KILL "$DAEMON"
+	wait_for 5 gone "$DAEMON"
+	"$DIR/faultline" incidents list --dir "$DIR/incidents" -O json >"$DIR/list"
+	[ "$(jq 'length' "$DIR/list")" = "$(n_records)" ] || jq . "$DIR/list"
+	first=$(basename "$(records | head -n 1)" .json)
+	daemon_start
+	"$DIR/faultline" incidents show "$first" --dir "$DIR/incidents" | grep -q "$TARGET"
+	! compgen -G "$DIR/incidents/.*.tmp*"
+}
+
+@test "the service manager is told" {
+	configure
+	$PEER manager "$DIR/notify" >"$DIR/told" 3>&- &
+	PIDS+=($!)
+	wait_for 5 test -S "$DIR/notify"
+	export NOTIFY_SOCKET=$DIR/notify WATCHDOG_USEC=400000
+	daemon_start
+	unset NOTIFY_SOCKET WATCHDOG_USEC
+	wait_for 5 grep -q '^READY=1$' "$DIR/told"
+	wait_for 5 grep -q '^STATUS=observing$' "$DIR/told"
+	pings() { [ "$(grep -c '^WATCHDOG=1$' "$DIR/told")" -ge 3 ]; }
+	wait_for 5 pings
+	daemon_stop
+	wait_for 5 grep -q '^STOPPING=1$' "$DIR/told"
+}
+
+@test "a freeze is recorded while it lasts, once, and again at its end" {
+	freeze
+	configure '[incident]\nWait=1s'
+	daemon_start
+	contend_next
+	wait_for 30 stuck
+	wait_for 10 has_records 1
+	record=$(records)
+	jq -e '.incident.finished | not' "$record"
+	# seen at the first look after the limit, four times a second
+	jq .incident.wait_ns "$record"
+	[ "$(jq .incident.wait_ns "$record")" -lt 1500000000 ]
+	jq -e '.snapshot.waits | map(select(.finished | not)) | length >= 3' "$record"
+	window=$(field snapshot.meta.window_ns)
+	wait_for 10 above snapshot.meta.window_ns $((window + 2500000000))
+	contend_next
+	wait_for 10 finished
+	# every wait of the freeze is in it: they all ended after it began
+	jq -e '[.snapshot.procs[].hist.count] | add >= 3' "$record"
+	window=$(field snapshot.meta.window_ns)
+	wait_for 10 above snapshot.meta.window_ns $((window + 2500000000))
+	records
+	[ "$(n_records)" = 1 ]
+	"$DIR/faultline" incidents list --dir "$DIR/incidents" | grep -q "$TARGET"
+	"$DIR/faultline" incidents show "$(basename "$record" .json)" --dir "$DIR/incidents" | grep -q "$TARGET"
+}
+
+@test "an open circuit breaker is told by every verb" {
+	noise
+	configure '[breaker]\nMaxCost=0.001%\nCooldown=1h'
+	daemon_start
+	wait_for 25 is breaker.open true
+	fl status >"$DIR/out"
+	grep -q '^breaker *OPEN' "$DIR/out"
+	grep -q '^measuring *STOPPED: .*limit' "$DIR/out"
+	for verb in report stacks explain "top -d 100ms -i 100ms" "watch -d 100ms"; do
+		# shellcheck disable=SC2086
+		fl $verb >"$DIR/out" 2>&1 || true
+		grep -qi 'not measuring' "$DIR/out" || { echo "$verb: $(cat "$DIR/out")"; return 1; }
+	done
+	fl report -O csv 2>&1 >/dev/null | grep -q 'NOT MEASURING'
+	fl report -O json | jq -e '.meta.attached == false and (.meta.detached_reason | length > 0)'
+	refused_check=0
+	fl check >"$DIR/out" || refused_check=$?
+	[ $refused_check = 3 ]
+	grep -q 'UNKNOWN.*stopped' "$DIR/out"
+	fl metrics | grep -q '^faultline_attached 0'
+}
+
+@test "a freeze that lasts over an open circuit breaker is one record" {
+	freeze
+	configure '[incident]\nWait=1s\nCooldown=0\n[breaker]\nCooldown=1s'
+	daemon_start
+	contend_next
+	wait_for 30 stuck
+	begin=$(now_ms)
+	wait_for 10 has_records 1
+	noise
+	configure '[incident]\nWait=1s\nCooldown=0\n[breaker]\nCooldown=1s\nMaxCost=0.001%'
+	kill -HUP "$DAEMON"
+	wait_for 60 above breaker.times 0
+	configure '[incident]\nWait=1s\nCooldown=0\n[breaker]\nCooldown=1s'
+	kill -HUP "$DAEMON"
+	wait_for 30 is breaker.open false
+	window=$(field snapshot.meta.window_ns)
+	wait_for 10 above snapshot.meta.window_ns $((window + 2500000000))
+	[ "$(n_records)" = 1 ]
+	! finished
+	contend_next
+	lasted=$(($(now_ms) - begin))
+	wait_for 10 finished
+	window=$(field snapshot.meta.window_ns)
+	wait_for 10 above snapshot.meta.window_ns $((window + 2500000000))
+	[ "$(n_records)" = 1 ]
+	jq .incident "$(records)"
+	[ $(($(jq .incident.wait_ns "$(records)") / 1000000)) -ge $lasted ]
+}
+
+@test "a full disk for records costs records, not samples, and is said once" {
+	storm
+	configure '[incident]\nWait=1ms\nCooldown=0'
+	sed -i "s,^Directory=.*,Directory=$DIR/small/incidents," "$DIR/conf"
+	mkdir "$DIR/small"
+	mount -t tmpfs -o size=64k none "$DIR/small"
+	daemon_start
+	head -c 1M /dev/zero >"$DIR/small/filler" || true
+	contend_next
+	wait_for 15 above incidents.failed 5
+	[ "$(grep 'No space' "$DIR/log" | grep -vc 'times by now')" = 1 ]
+	still_sampling
+	rm "$DIR/small/filler"
+	wait_for 15 above incidents.written 0
+}
+
+@test "metrics on a unix socket and on loopback" {
+	configure "[metrics]\nListen=unix:$DIR/metrics.sock"
+	daemon_start
+	$PEER scrape "unix:$DIR/metrics.sock" >"$DIR/metrics"
+	grep -q '^faultline_' "$DIR/metrics"
+	[ "$(tail -n 1 "$DIR/metrics")" = '# EOF' ]
+	daemon_stop
+	port=$($PEER port)
+	configure "[metrics]\nListen=127.0.0.1:$port"
+	daemon_start
+	$PEER scrape "127.0.0.1:$port" | grep -q '^faultline_'
+}
+
+@test "metrics on every address are refused" {
+	configure '[metrics]\nListen=0.0.0.0:9946'
+	refused 2 "other addresses are not served" "$DIR/faultlined" -c "$DIR/conf"
+}
+
+@test "the textfile is replaced whole" {
+	mkdir "$DIR/text"
+	configure "[metrics]\nTextfile=$DIR/text/faultline.prom\nInterval=1s"
+	daemon_start
+	timeout 30 $PEER textfile "$DIR/text/faultline.prom" 3
+	[ "$(ls -A "$DIR/text")" = faultline.prom ]
+}
+
+@test "members of the group may ask, others may not" {
+	configure "[socket]\nGroup=games"
+	sed -i '1,2d' "$DIR/conf"
+	printf 'Path=%s\n' "$SOCKET" >>"$DIR/conf"
+	daemon_start
+	gid=$(getent group games | cut -d: -f3)
+	setpriv --reuid=65534 --regid=65534 --groups="$gid" "$DIR/faultline" status --socket "$SOCKET" | grep -q "pid $DAEMON"
+	refused 3 "may not talk to the daemon" "${NOBODY[@]}" "$DIR/faultline" status --socket "$SOCKET"
+	# also one who holds a connection that somebody else was given
+	chmod 666 "$SOCKET"
+	refused 3 "permitted" "${NOBODY[@]}" "$DIR/faultline" status --socket "$SOCKET"
+	refused 3 "permitted" "${NOBODY[@]}" "$DIR/faultline" report --socket "$SOCKET"
+}
