@@ -9,8 +9,8 @@
 #include "cause.h"
 
 struct advice {
-	const char *id;		/* "A-procfs-reader" */
-	const char *text;	/* one clause or two, no full stop at the end */
+	const char *id; /* "A-procfs-reader" */
+	const char *text; /* one clause or two, no full stop at the end */
 };
 
 /* For a holder of this cause; NULL when there is nothing to say. */

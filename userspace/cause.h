@@ -13,7 +13,7 @@
 
 enum cause {
 	CAUSE_UNKNOWN,
-	CAUSE_PAGE_FAULT,	/* also faults inside read(2) and the like */
+	CAUSE_PAGE_FAULT, /* also faults inside read(2) and the like */
 	CAUSE_MMAP,
 	CAUSE_MUNMAP,
 	CAUSE_MREMAP,
@@ -21,23 +21,23 @@ enum cause {
 	CAUSE_MADVISE,
 	CAUSE_BRK,
 	CAUSE_MLOCK,
-	CAUSE_MEMPOLICY,	/* mbind, migrate_pages, move_pages */
+	CAUSE_MEMPOLICY, /* mbind, migrate_pages, move_pages */
 	CAUSE_MINCORE,
-	CAUSE_SHM,		/* shmat, shmdt */
+	CAUSE_SHM, /* shmat, shmdt */
 	CAUSE_FORK,
 	CAUSE_EXEC,
 	CAUSE_EXIT,
-	CAUSE_PROCFS,		/* /proc/PID/{maps,smaps,mem,environ,...} */
-	CAUSE_PROCESS_VM,	/* process_vm_readv, process_vm_writev, process_madvise */
+	CAUSE_PROCFS, /* /proc/PID/{maps,smaps,mem,environ,...} */
+	CAUSE_PROCESS_VM, /* process_vm_readv, process_vm_writev, process_madvise */
 	CAUSE_PTRACE,
 	CAUSE_USERFAULTFD,
-	CAUSE_GUP,		/* O_DIRECT, vmsplice, io_uring, futex pins */
+	CAUSE_GUP, /* O_DIRECT, vmsplice, io_uring, futex pins */
 	CAUSE_KHUGEPAGED,
 	CAUSE_KSM,
-	CAUSE_NUMA,		/* NUMA balancing scan */
-	CAUSE_OOM,		/* oom_reaper, process_mrelease */
-	CAUSE_KTHREAD,		/* another kernel thread */
-	CAUSE_OTHER,		/* a system call that is none of these */
+	CAUSE_NUMA, /* NUMA balancing scan */
+	CAUSE_OOM, /* oom_reaper, process_mrelease */
+	CAUSE_KTHREAD, /* another kernel thread */
+	CAUSE_OTHER, /* a system call that is none of these */
 	CAUSE_NR
 };
 
@@ -51,8 +51,8 @@ enum cause cause_from_name(const char *name);
  * FL_COMM_LEN. With a stack (symbol names without offset, innermost first;
  * n may be 0) the stack wins where it is decisive.
  */
-enum cause cause_of(const struct fl_task_ref *task, const char *comm,
-		    const char *const *frames, size_t n);
+enum cause cause_of(const struct fl_task_ref *task, const char *comm, const char *const *frames,
+		    size_t n);
 
 /*
  * "munmap(0x7f0000000000, 1.0 GiB)" for system calls whose arguments say how

@@ -16,22 +16,43 @@
 
 enum cli_exit {
 	CLI_OK,
-	CLI_ERROR,		/* run-time error */
+	CLI_ERROR, /* run-time error */
 	CLI_USAGE,
-	CLI_PERM,		/* not permitted */
-	CLI_KERNEL,		/* this kernel cannot */
-	CLI_DAEMON,		/* daemon not reachable */
-	CLI_INCOMPLETE,		/* with --strict: something was lost */
-	CLI_POLICY,		/* policy conflict */
-	CLI_INTERRUPTED,	/* before the first sample */
+	CLI_PERM, /* not permitted */
+	CLI_KERNEL, /* this kernel cannot */
+	CLI_DAEMON, /* daemon not reachable */
+	CLI_INCOMPLETE, /* with --strict: something was lost */
+	CLI_POLICY, /* policy conflict */
+	CLI_INTERRUPTED, /* before the first sample */
 };
 
 /* Bits of the options that a verb takes; --help and nothing else is for all. */
 enum cli_option {
-	CLI_O_PID, CLI_O_CGROUP, CLI_O_COMM, CLI_O_MIN_WAIT, CLI_O_DURATION, CLI_O_INTERVAL,
-	CLI_O_ENTRIES, CLI_O_SORT, CLI_O_FIELDS, CLI_O_BY, CLI_O_FORMAT, CLI_O_OUTPUT,
-	CLI_O_STRICT, CLI_O_SOCKET, CLI_O_DIRECT, CLI_O_USER, CLI_O_EXACT, CLI_O_SVG,
-	CLI_O_MEASURE, CLI_O_WARNING, CLI_O_CRITICAL, CLI_O_WAITS, CLI_O_DIR, CLI_O_HELP, CLI_NR_OPTIONS
+	CLI_O_PID,
+	CLI_O_CGROUP,
+	CLI_O_COMM,
+	CLI_O_MIN_WAIT,
+	CLI_O_DURATION,
+	CLI_O_INTERVAL,
+	CLI_O_ENTRIES,
+	CLI_O_SORT,
+	CLI_O_FIELDS,
+	CLI_O_BY,
+	CLI_O_FORMAT,
+	CLI_O_OUTPUT,
+	CLI_O_STRICT,
+	CLI_O_SOCKET,
+	CLI_O_DIRECT,
+	CLI_O_USER,
+	CLI_O_EXACT,
+	CLI_O_SVG,
+	CLI_O_MEASURE,
+	CLI_O_WARNING,
+	CLI_O_CRITICAL,
+	CLI_O_WAITS,
+	CLI_O_DIR,
+	CLI_O_HELP,
+	CLI_NR_OPTIONS
 };
 #define CLI_BIT(option) (1u << CLI_O_##option)
 
@@ -39,7 +60,7 @@ struct cli;
 
 struct cli_verb {
 	const char *name;
-	const char *args;	/* "[PID]", or NULL: takes none */
+	const char *args; /* "[PID]", or NULL: takes none */
 	int max_args;
 	const char *summary;
 	int (*run)(struct cli *cli);
@@ -50,12 +71,12 @@ struct cli_verb {
 
 struct cli {
 	const struct cli_verb *verb;
-	uint32_t given;			/* options on the command line, by bit */
+	uint32_t given; /* options on the command line, by bit */
 	uint32_t pids[CLI_MAX_PIDS];
 	size_t n_pids;
 	const char *cgroup;
 	const char *comm;
-	const char *output;		/* NULL: stdout */
+	const char *output; /* NULL: stdout */
 	const char *socket;
 	const char *svg;
 	const char *dir;
@@ -94,7 +115,7 @@ void cli_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Where results go: -o FILE, written aside and renamed when complete, else stdout. */
 struct cli_out {
 	FILE *file;
-	const char *path;	/* NULL: stdout */
+	const char *path; /* NULL: stdout */
 	char *tmp;
 };
 int cli_out_open(const struct cli *cli, const char *path, struct cli_out *ret_out);

@@ -19,8 +19,8 @@
 
 #include <jansson.h>
 
-#define CONTROL_SOCKET		"/run/faultline/control.sock"
-#define CONTROL_MAX_REQUEST	4096
+#define CONTROL_SOCKET	    "/run/faultline/control.sock"
+#define CONTROL_MAX_REQUEST 4096
 
 /*
  * Connect; 0 and *ret_fd, -ENOENT/-ECONNREFUSED when no daemon listens,

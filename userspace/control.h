@@ -18,7 +18,7 @@
 #define CONTROL_MAX_PENDING	  (8 << 20)
 #define CONTROL_MAX_WATCH_PENDING (128 << 10)
 /* A client that takes nothing of its reply for so long loses its connection. */
-#define CONTROL_STALL_NS	  (5ULL * 1000000000)
+#define CONTROL_STALL_NS (5ULL * 1000000000)
 
 enum control_cmd {
 	CONTROL_PING,
@@ -31,8 +31,8 @@ enum control_cmd {
 
 struct control_request {
 	enum control_cmd cmd;
-	bool stacks;		/* of snapshot */
-	uint64_t min_wait_ns;	/* of watch */
+	bool stacks; /* of snapshot */
+	uint64_t min_wait_ns; /* of watch */
 };
 
 /*
@@ -51,7 +51,7 @@ typedef json_t *(*control_fn)(void *arg, const struct control_request *request, 
 
 struct control_opts {
 	const char *path;
-	const char *group;	/* "" or NULL: none */
+	const char *group; /* "" or NULL: none */
 	uint32_t max_clients;
 	control_fn handle;
 	void *arg;
@@ -85,11 +85,11 @@ struct control_stats {
 	uint32_t clients;
 	uint32_t watching;
 	uint64_t accepted;
-	uint64_t refused;	/* too many, or not permitted */
-	uint64_t dropped;	/* stalled, or a request too long */
+	uint64_t refused; /* too many, or not permitted */
+	uint64_t dropped; /* stalled, or a request too long */
 	uint64_t requests;
-	uint64_t lost;		/* watch lines not sent */
-	uint64_t pending;	/* bytes */
+	uint64_t lost; /* watch lines not sent */
+	uint64_t pending; /* bytes */
 };
 void control_stats(const struct control *control, struct control_stats *ret_stats);
 

@@ -12,7 +12,7 @@
 
 #include "snapshot.h"
 
-#define HOT_MAX 64	/* session_set_hot() takes no more */
+#define HOT_MAX 64 /* session_set_hot() takes no more */
 
 /* How much all threads together waited for one process's mmap_lock. */
 struct hot_load {
@@ -20,8 +20,8 @@ struct hot_load {
 	uint64_t start_ns;
 	char comm[SNAPSHOT_COMM_LEN];
 	bool gone;
-	uint64_t wait_ns;	/* in the window */
-	uint64_t millipct;	/* of the window: 100000 is one thread all the time */
+	uint64_t wait_ns; /* in the window */
+	uint64_t millipct; /* of the window: 100000 is one thread all the time */
 };
 
 /*
@@ -34,7 +34,7 @@ int hot_loads(const struct snapshot *diff, struct hot_load **ret_loads, size_t *
 struct hot_limits {
 	uint32_t enter_millipct;
 	uint32_t leave_millipct;
-	uint32_t max;		/* bounded by HOT_MAX */
+	uint32_t max; /* bounded by HOT_MAX */
 };
 
 struct hot {
@@ -49,8 +49,8 @@ struct hot {
  * The new set: who is at or above enter, and who was in the set and is at or
  * above leave; biggest first when there are too many. True when it changed.
  */
-bool hot_update(struct hot *hot, const struct hot_limits *limits,
-		const struct hot_load *loads, size_t n);
+bool hot_update(struct hot *hot, const struct hot_limits *limits, const struct hot_load *loads,
+		size_t n);
 bool hot_has(const struct hot *hot, uint32_t tgid, uint64_t start_ns);
 
 #endif

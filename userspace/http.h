@@ -27,7 +27,7 @@ struct http;
  */
 int http_open(struct loop *loop, const char *listen, http_text_fn text, void *arg,
 	      struct http **ret_http, char **ret_why);
-void http_close(struct http *http);	/* NULL-safe */
+void http_close(struct http *http); /* NULL-safe */
 /* Call about once a second: connections time out by it. */
 void http_tick(struct http *http);
 uint64_t http_requests(const struct http *http);

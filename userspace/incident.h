@@ -14,32 +14,32 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define INCIDENT_SCHEMA	 1
-#define INCIDENT_ID_LEN	 64	/* "20260102T030405Z-1234-1" */
+#define INCIDENT_SCHEMA	  1
+#define INCIDENT_ID_LEN	  64 /* "20260102T030405Z-1234-1" */
 #define INCIDENT_MAX_FILE (16 << 20)
 
 enum incident_kind { INCIDENT_WAIT, INCIDENT_RATIO, INCIDENT_NR_KINDS };
-const char *incident_kind_name(enum incident_kind kind);	/* wait ratio */
+const char *incident_kind_name(enum incident_kind kind); /* wait ratio */
 
 struct incident {
-	char id[INCIDENT_ID_LEN];	/* "" : a new one, else rewritten */
-	uint64_t time_unix_ns;		/* when the trigger was seen */
+	char id[INCIDENT_ID_LEN]; /* "" : a new one, else rewritten */
+	uint64_t time_unix_ns; /* when the trigger was seen */
 	enum incident_kind kind;
-	uint32_t tgid;			/* whose lock */
+	uint32_t tgid; /* whose lock */
 	uint64_t start_ns;
-	const char *comm;		/* clean; as in snapshots */
-	const char *cgroup;		/* may be NULL */
-	uint64_t wait_ns;		/* kind wait: its length, so far if not finished */
-	uint64_t ratio_millipct;	/* kind ratio: waiting time to window */
+	const char *comm; /* clean; as in snapshots */
+	const char *cgroup; /* may be NULL */
+	uint64_t wait_ns; /* kind wait: its length, so far if not finished */
+	uint64_t ratio_millipct; /* kind ratio: waiting time to window */
 	bool finished;
-	const char *verdict;		/* one line; may be NULL */
+	const char *verdict; /* one line; may be NULL */
 };
 
 struct incident_opts {
 	const char *dir;
 	uint64_t max_bytes;
 	uint32_t max_files;
-	uint64_t cooldown_ns;		/* one process, one kind */
+	uint64_t cooldown_ns; /* one process, one kind */
 };
 
 struct incident_store;
@@ -50,7 +50,7 @@ struct incident_store;
  * tries again. Only -ENOMEM gives none.
  */
 int incident_open(const struct incident_opts *opts, struct incident_store **ret_store);
-void incident_close(struct incident_store *store);	/* NULL-safe */
+void incident_close(struct incident_store *store); /* NULL-safe */
 void incident_set_opts(struct incident_store *store, const struct incident_opts *opts);
 
 /* Does the cooldown let this process have a record now? If so, it begins anew. */
@@ -60,17 +60,16 @@ bool incident_due(struct incident_store *store, uint32_t tgid, uint64_t start_ns
  * Write the record: 0 with incident->id filled in, or -errno with nothing of it
  * on the disk (an older record of the same id stays as it was).
  */
-int incident_write(struct incident_store *store, struct incident *incident,
-		   const json_t *snapshot);
+int incident_write(struct incident_store *store, struct incident *incident, const json_t *snapshot);
 
 struct incident_stats {
-	uint64_t written;	/* records, rewriting not counted */
+	uint64_t written; /* records, rewriting not counted */
 	uint64_t failed;
-	uint64_t suppressed;	/* by the cooldown */
-	uint64_t removed;	/* by the bounds */
-	uint32_t files;		/* on disk now */
+	uint64_t suppressed; /* by the cooldown */
+	uint64_t removed; /* by the bounds */
+	uint32_t files; /* on disk now */
 	uint64_t bytes;
-	int last_error;		/* negative errno of the last write, 0 if it went well */
+	int last_error; /* negative errno of the last write, 0 if it went well */
 };
 void incident_stats(const struct incident_store *store, struct incident_stats *ret_stats);
 
@@ -85,7 +84,6 @@ int incident_list(const char *dir, incident_list_fn fn, void *arg);
  * The whole record of this id. 0; -ENOENT; -EINVAL (no id); -EPROTO with *ret_problem
  * (static) for what is no record.
  */
-int incident_read(const char *dir, const char *id, json_t **ret_record,
-		  const char **ret_problem);
+int incident_read(const char *dir, const char *id, json_t **ret_record, const char **ret_problem);
 
 #endif

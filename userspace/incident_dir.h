@@ -8,14 +8,14 @@
 #include <stdint.h>
 
 struct incident_entry {
-	char *name;		/* "ID.json" */
+	char *name; /* "ID.json" */
 	uint64_t bytes;
 };
 
 struct incident_dir {
-	struct incident_entry *entries;	/* by name: oldest first */
+	struct incident_entry *entries; /* by name: oldest first */
 	size_t n;
-	size_t files;		/* n at first */
+	size_t files; /* n at first */
 	size_t removed;
 	uint64_t bytes;
 };

@@ -14,17 +14,17 @@
 #define LOG_MAX_PROBLEMS 64
 
 struct log_problem {
-	char key[48];		/* "" : free */
-	uint64_t count;		/* times seen */
-	uint64_t said;		/* of these, told in a line */
+	char key[48]; /* "" : free */
+	uint64_t count; /* times seen */
+	uint64_t said; /* of these, told in a line */
 };
 
 struct log {
 	FILE *out;
-	int level;		/* LOG_ERR .. LOG_DEBUG: the least urgent that is said */
-	bool journal;		/* prefix lines with "<N>" */
+	int level; /* LOG_ERR .. LOG_DEBUG: the least urgent that is said */
+	bool journal; /* prefix lines with "<N>" */
 	struct log_problem problems[LOG_MAX_PROBLEMS];
-	uint64_t overflow;	/* distinct problems that found no room, not said */
+	uint64_t overflow; /* distinct problems that found no room, not said */
 };
 
 /* Level info, to stderr; journal when JOURNAL_STREAM names this very stderr. */

@@ -6,8 +6,8 @@
 #include <stdint.h>
 
 struct notify {
-	int fd;			/* -1: no service manager */
-	uint64_t watchdog_ns;	/* say WATCHDOG=1 this often; 0: not asked for */
+	int fd; /* -1: no service manager */
+	uint64_t watchdog_ns; /* say WATCHDOG=1 this often; 0: not asked for */
 };
 
 /*

@@ -9,7 +9,7 @@ struct stream;
 
 /* Ask for waits of at least min_wait_ns on a connection, which it owns from now on. */
 int stream_open(int fd, uint64_t min_wait_ns, struct stream **ret_stream);
-void stream_close(struct stream *stream);	/* NULL-safe */
+void stream_close(struct stream *stream); /* NULL-safe */
 int stream_fd(const struct stream *stream);
 /*
  * Take what is there, without blocking: 0; -EPIPE when the daemon is gone,

@@ -25,10 +25,12 @@ char *text_clean_dup(const char *raw);
 void text_reclean(char *buf, size_t size, const char *cleaned);
 char *text_reclean_dup(const char *cleaned);
 
-void text_put_csv(FILE *out, const char *text);		/* quotes if needed; a leading = + - @ is quoted and prefixed by ' */
-void text_put_label(FILE *out, const char *text);	/* OpenMetrics label value, without the quotes */
-void text_put_xml(FILE *out, const char *text);		/* XML text and attribute */
-void text_put_folded(FILE *out, const char *text);	/* ';' and white space become '_' */
+void text_put_csv(
+	FILE *out,
+	const char *text); /* quotes if needed; a leading = + - @ is quoted and prefixed by ' */
+void text_put_label(FILE *out, const char *text); /* OpenMetrics label value, without the quotes */
+void text_put_xml(FILE *out, const char *text); /* XML text and attribute */
+void text_put_folded(FILE *out, const char *text); /* ';' and white space become '_' */
 /* Columns on a terminal (wcwidth), for tables; and print left-aligned, cut to width with "~" at the end. */
 size_t text_width(const char *text);
 void text_put_padded(FILE *out, const char *text, size_t width);

@@ -21,7 +21,7 @@ int units_parse_u32(const char *text, uint32_t min, uint32_t max, uint32_t *ret)
 /* Three significant digits with a unit: "1.23ms", "45.0us", "15.2s", "2m05s", "3h12m". Returns buf. */
 #define UNITS_BUF 24
 const char *units_format_duration(char buf[UNITS_BUF], uint64_t ns);
-const char *units_format_size(char buf[UNITS_BUF], uint64_t bytes);	/* "1.5 MiB" */
-const char *units_format_count(char buf[UNITS_BUF], uint64_t count);	/* "12,345" */
+const char *units_format_size(char buf[UNITS_BUF], uint64_t bytes); /* "1.5 MiB" */
+const char *units_format_count(char buf[UNITS_BUF], uint64_t count); /* "12,345" */
 
 #endif
