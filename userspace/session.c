@@ -13,13 +13,11 @@
 
 #include <bpf/bpf.h>
 
-#include "proc.h"
 #include "session_internal.h"
 #include "usym.h"
 #include "vmas.h"
 
-#define SWEEP_NS  5000000000ULL
-#define MAX_LOOKS 16 /* tasks whose stack is taken in one poll */
+#define SWEEP_NS 5000000000ULL
 
 uint64_t session_now_ns(void)
 {
@@ -149,104 +147,6 @@ void session_on_wait(struct session *session, session_wait_fn fn, session_wants_
 	session->on_wait_arg = arg;
 }
 
-struct stuck_set {
-	struct session *session;
-	uint64_t now_ns;
-	struct tally_stuck list[TALLY_STUCK];
-	size_t n;
-};
-
-static bool find_stuck(void *arg, uint32_t tid, const struct fl_waiter *waiter)
-{
-	struct stuck_set *set = arg;
-	uint64_t begin = waiter->begin_ns;
-
-	if (!begin || set->now_ns <= begin ||
-	    set->now_ns - begin < set->session->opts.unfinished_min_ns || set->n == TALLY_STUCK)
-		return false;
-	/*
-	 * A program run that the kernel skipped leaves a wait behind that is
-	 * long over: its thread is gone or runs.
-	 */
-	switch (proc_task_state(waiter->self.tgid, tid)) {
-	case '\0':
-		return true;
-	case 'D':
-	case 'S':
-	case 'I': /* a kernel thread's idle state */
-	case 'K':
-		break;
-	default:
-		return false;
-	}
-	set->list[set->n].tid = tid;
-	set->list[set->n].wait = *waiter;
-	set->n++;
-	return false;
-}
-
-/* The lock may have passed on since the wait began. */
-static void refresh_holders(struct session *session, struct stuck_set *set)
-{
-	bool stale[TALLY_STUCK] = {};
-	size_t kept = 0;
-
-	struct fl_task_stack stacks[MAX_LOOKS];
-	uint32_t tids[MAX_LOOKS];
-	size_t n = set->n < MAX_LOOKS ? set->n : MAX_LOOKS;
-	int found;
-
-	for (size_t i = 0; i < n; i++)
-		tids[i] = set->list[i].tid;
-	found = probe_task_stacks(session->probe, tids, n, stacks);
-	for (int i = 0; i < found; i++) {
-		for (size_t j = 0; j < n; j++) {
-			struct tally_stuck *stuck = &set->list[j];
-
-			if (stuck->tid != stacks[i].task.tid)
-				continue;
-			stale[j] = stacks[i].queued == FL_QUEUE_NO;
-			if (stacks[i].begin_ns != stuck->wait.begin_ns || !stacks[i].holder.tid)
-				break;
-			stuck->wait.holder = stacks[i].holder;
-			stuck->wait.conf = stacks[i].holder_conf;
-			memcpy(stuck->holder_comm, stacks[i].holder_comm, FL_COMM_LEN);
-		}
-	}
-	for (size_t i = 0; i < set->n; i++) {
-		if (stale[i])
-			probe_forget_waiter(session->probe, set->list[i].tid);
-		else
-			set->list[kept++] = set->list[i];
-	}
-	set->n = kept;
-}
-
-/* A stack of each distinct holder; what it stands for is the time since the last look. */
-static void sample_holders(struct session *session, const struct stuck_set *set)
-{
-	struct fl_task_stack stack;
-	uint32_t seen[MAX_LOOKS];
-	size_t n = 0;
-
-	for (size_t i = 0; i < set->n && n < MAX_LOOKS; i++) {
-		const struct fl_waiter *w = &set->list[i].wait;
-		bool known = false;
-
-		for (size_t j = 0; j < n; j++)
-			known |= seen[j] == w->holder.tid;
-		if (known || !w->holder.tid)
-			continue;
-		seen[n++] = w->holder.tid;
-		if (probe_task_stacks(session->probe, &w->holder.tid, 1, &stack) != 1)
-			continue;
-		stack.task.flags &= ~FL_T_SAME_MM; /* the iterator knows no target */
-		stack.task.flags |= w->holder.flags & FL_T_SAME_MM;
-		tally_add_holder(session->tally, w->tgid, w->start_ns, &stack,
-				 set->now_ns - session->last_poll_ns);
-	}
-}
-
 static void announce(struct session *session)
 {
 	struct tally_stuck *stuck;
@@ -269,34 +169,20 @@ static void announce(struct session *session)
 
 int session_poll(struct session *session)
 {
-	struct stuck_set *set;
+	uint64_t now_ns = session_now_ns();
 	int err;
 
 	if (session->detached_reason)
 		return 0;
-	set = calloc(1, sizeof(*set));
-	if (!set)
-		return -ENOMEM;
-	set->session = session;
-	set->now_ns = session_now_ns();
-	err = probe_each_waiter(session->probe, find_stuck, set);
+	err = session_find_stuck(session, now_ns);
 	if (err)
-		goto out;
-	if (set->n) {
-		refresh_holders(session, set);
-		sample_holders(session, set);
-	}
-	err = tally_set_stuck(session->tally, set->list, set->n);
-	if (err)
-		goto out;
+		return err;
 	announce(session);
-	session->last_poll_ns = set->now_ns;
-	if (set->now_ns - session->last_sweep_ns >= SWEEP_NS) {
-		session->last_sweep_ns = set->now_ns;
-		err = tally_sweep(session->tally, session->probe, set->now_ns);
+	session->last_poll_ns = now_ns;
+	if (now_ns - session->last_sweep_ns >= SWEEP_NS) {
+		session->last_sweep_ns = now_ns;
+		err = tally_sweep(session->tally, session->probe, now_ns);
 	}
-out:
-	free(set);
 	return err;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Shared by session.c, session_snapshot.c and session_stacks.c only. */
+/* Shared by session.c, session_stuck.c, session_snapshot.c and session_stacks.c only. */
 #ifndef FAULTLINE_SESSION_INTERNAL_H
 #define FAULTLINE_SESSION_INTERNAL_H
 
@@ -10,6 +10,14 @@
 
 struct vmas;
 struct usym;
+
+#define SESSION_MAX_LOOKS 16 /* tasks whose stack is taken in one poll */
+
+/* A wait that was not in the queue of its lock at the last look. */
+struct suspect {
+	uint32_t tid;
+	uint64_t begin_ns;
+};
 
 struct session {
 	struct session_opts opts;
@@ -23,6 +31,8 @@ struct session {
 	session_wants_fn wants;
 	void *on_wait_arg;
 	char *detached_reason; /* NULL: attached */
+	struct suspect suspects[SESSION_MAX_LOOKS];
+	size_t n_suspects;
 	uint64_t opened_ns;
 	uint64_t last_poll_ns;
 	uint64_t last_sweep_ns;
@@ -36,6 +46,9 @@ struct session {
 };
 
 uint64_t session_now_ns(void);
+
+/* Look at the waits that have not ended and tell the tally. 0 or -errno. */
+int session_find_stuck(struct session *session, uint64_t now_ns);
 
 /* One single wait as a row; stacks are added when with_stacks. */
 int session_add_event(struct session *session, struct snapshot *snap, const struct fl_event *event,
