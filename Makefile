@@ -26,7 +26,7 @@ WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werr
 CFLAGS  ?= -O2 -g
 CFLAGS  += -std=gnu11 $(WARN) $(if $(SAN),-fsanitize=address$(,)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
 CPPFLAGS += -D_GNU_SOURCE -DFAULTLINE_VERSION='"$(VERSION)"' -I$(O)/bpf -Iuserspace
-LDLIBS  := -lbpf -lelf -ldw -linih -ljansson -lmicrohttpd -lcap-ng -lm
+LDLIBS  := -lbpf -lelf -ldw -linih -ljansson -lcap-ng -lm
 , := ,
 
 MAINS   := faultline faultlined

@@ -7,7 +7,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <microhttpd.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,8 +16,10 @@
 #include <unistd.h>
 
 #include "http.h"
+#include "http_lib.h"
 
 struct http {
+	struct http_lib lib;
 	struct MHD_Daemon *mhd;
 	struct loop_source *source;
 	char *unix_path; /* to be removed at the end */
@@ -126,10 +127,11 @@ static int open_socket(const union address *addr, socklen_t len, int *ret_fd)
 	return 0;
 }
 
-static enum MHD_Result respond(struct MHD_Connection *conn, unsigned int status, const char *type,
-			       char *text, size_t len, enum MHD_ResponseMemoryMode mode)
+static enum MHD_Result respond(const struct http_lib *lib, struct MHD_Connection *conn,
+			       unsigned int status, const char *type, char *text, size_t len,
+			       enum MHD_ResponseMemoryMode mode)
 {
-	struct MHD_Response *response = MHD_create_response_from_buffer(len, text, mode);
+	struct MHD_Response *response = lib->create_response(len, text, mode);
 	enum MHD_Result result;
 
 	if (!response) {
@@ -137,18 +139,18 @@ static enum MHD_Result respond(struct MHD_Connection *conn, unsigned int status,
 			free(text);
 		return MHD_NO;
 	}
-	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+	lib->add_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
 	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
-		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
-	result = MHD_queue_response(conn, status, response);
-	MHD_destroy_response(response);
+		lib->add_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+	result = lib->queue_response(conn, status, response);
+	lib->destroy_response(response);
 	return result;
 }
 
-static enum MHD_Result respond_line(struct MHD_Connection *conn, unsigned int status,
-				    const char *line)
+static enum MHD_Result respond_line(const struct http_lib *lib, struct MHD_Connection *conn,
+				    unsigned int status, const char *line)
 {
-	return respond(conn, status, "text/plain; charset=utf-8", (char *)line, strlen(line),
+	return respond(lib, conn, status, "text/plain; charset=utf-8", (char *)line, strlen(line),
 		       MHD_RESPMEM_PERSISTENT);
 }
 
@@ -173,13 +175,15 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *conn, const 
 	}
 	http->requests++;
 	if (strcmp(method, MHD_HTTP_METHOD_GET) && strcmp(method, MHD_HTTP_METHOD_HEAD))
-		return respond_line(conn, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET is served\n");
+		return respond_line(&http->lib, conn, MHD_HTTP_METHOD_NOT_ALLOWED,
+				    "only GET is served\n");
 	if (strcmp(url, "/metrics"))
-		return respond_line(conn, MHD_HTTP_NOT_FOUND, "only /metrics is served\n");
+		return respond_line(&http->lib, conn, MHD_HTTP_NOT_FOUND,
+				    "only /metrics is served\n");
 	if (http->text(http->arg, &text, &len))
-		return respond_line(conn, MHD_HTTP_SERVICE_UNAVAILABLE,
+		return respond_line(&http->lib, conn, MHD_HTTP_SERVICE_UNAVAILABLE,
 				    "no metrics at the moment\n");
-	return respond(conn, MHD_HTTP_OK,
+	return respond(&http->lib, conn, MHD_HTTP_OK,
 		       "application/openmetrics-text; version=1.0.0; charset=utf-8", text, len,
 		       MHD_RESPMEM_MUST_FREE);
 }
@@ -192,20 +196,20 @@ static void on_ready(void *arg, uint32_t events)
 
 void http_tick(struct http *http)
 {
-	MHD_run(http->mhd);
+	http->lib.run(http->mhd);
 }
 
 static int start(struct http *http, struct loop *loop, int fd)
 {
 	const union MHD_DaemonInfo *info;
 
-	http->mhd = MHD_start_daemon(
+	http->mhd = http->lib.start_daemon(
 		MHD_USE_EPOLL, 0, NULL, NULL, on_request, http, MHD_OPTION_LISTEN_SOCKET, fd,
 		MHD_OPTION_CONNECTION_LIMIT, HTTP_MAX_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,
 		HTTP_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)8192, MHD_OPTION_END);
 	if (!http->mhd)
 		return -ENOMEM;
-	info = MHD_get_daemon_info(http->mhd, MHD_DAEMON_INFO_EPOLL_FD);
+	info = http->lib.get_daemon_info(http->mhd, MHD_DAEMON_INFO_EPOLL_FD);
 	if (!info)
 		return -ENOTSUP;
 	return loop_add(loop, info->epoll_fd, EPOLLIN, on_ready, http, &http->source);
@@ -233,7 +237,15 @@ int http_open(struct loop *loop, const char *listen_on, http_text_fn text, void 
 		http->arg = arg;
 		http->unix_path = addr.any.sa_family == AF_UNIX ? strdup(listen_on + 5) : NULL;
 	}
-	err = http ? start(http, loop, fd) : -ENOMEM;
+	err = http ? http_lib_open(&http->lib) : -ENOMEM;
+	if (err == -ENOENT) {
+		close(fd);
+		http_close(http);
+		return fail(ret_why, err, listen_on,
+			    "libmicrohttpd.so.12 cannot be loaded; install libmicrohttpd12");
+	}
+	if (!err)
+		err = start(http, loop, fd);
 	if (err) {
 		if (!http || !http->mhd)
 			close(fd); /* else MHD does */
@@ -250,9 +262,10 @@ void http_close(struct http *http)
 		return;
 	loop_remove(http->source);
 	if (http->mhd)
-		MHD_stop_daemon(http->mhd);
+		http->lib.stop_daemon(http->mhd);
 	if (http->unix_path)
 		unlink(http->unix_path);
+	http_lib_close(&http->lib);
 	free(http->unix_path);
 	free(http);
 }
