@@ -225,6 +225,24 @@ void daemon_incident_wait(struct daemon *d, const struct snapshot *one)
 	open->incident.finished |= wait->finished;
 }
 
+/* A freeze is over when the last of those is out who were in it together. */
+static bool follow_another(struct daemon_open_wait *open, const struct snapshot *diff)
+{
+	for (size_t i = 0; i < diff->n_waits; i++) {
+		const struct snap_wait *wait = &diff->waits[i];
+
+		if (wait->finished || wait->tgid != open->incident.tgid ||
+		    wait->start_ns != open->incident.start_ns || wait->begin_ns > open->seen_ns)
+			continue;
+		open->tid = wait->waiter.tid;
+		open->seen_ns = wait->begin_ns + wait->dur_ns;
+		open->incident.wait_ns = wait->dur_ns;
+		open->incident.finished = false;
+		return true;
+	}
+	return false;
+}
+
 /* Its end may have been lost: then it is no longer among the waits. */
 static void update_open(struct daemon *d, const struct snapshot *diff)
 {
@@ -248,7 +266,8 @@ static void update_open(struct daemon *d, const struct snapshot *diff)
 		struct incident *in = &open->incident;
 
 		/* while detached nothing is seen of it, which is not its end */
-		if (!in->finished && (seen[i] || !diff->meta.attached)) {
+		if ((!in->finished && (seen[i] || !diff->meta.attached)) ||
+		    follow_another(open, diff)) {
 			d->open_waits[kept++] = *open;
 			continue;
 		}

@@ -91,7 +91,10 @@ void daemon_window(void *daemon)
 
 	if (d->breaker.open)
 		apply_breaker(d, NULL);
-	err = look(d, &now, &diff);
+	/* who has come out since the last look must not be taken for stuck */
+	err = d->n_open_waits ? session_poll(d->session) : 0;
+	if (!err)
+		err = look(d, &now, &diff);
 	if (!err && diff)
 		err = hot_loads(diff, &loads, &n);
 	if (!err && diff) {
