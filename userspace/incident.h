@@ -79,7 +79,7 @@ void incident_stats(const struct incident_store *store, struct incident_stats *r
  */
 typedef void (*incident_list_fn)(void *arg, const char *name, const json_t *incident,
 				 const char *problem);
-int incident_list(const char *dir, incident_list_fn fn, void *arg);
+int incident_list(const char *path, incident_list_fn fn, void *arg);
 /*
  * The whole record of this id. 0; -ENOENT; -EINVAL (no id); -EPROTO with *ret_problem
  * (static) for what is no record.

@@ -289,7 +289,7 @@ int render_metrics(FILE *out, const struct snapshot *snap, const struct render_o
 
 	if (!state)
 		state = own;
-	err = state ? series_update(state, snap, opts->metrics_top) : -ENOMEM;
+	err = state ? render_series_update(state, snap, opts->metrics_top) : -ENOMEM;
 	if (err)
 		goto out;
 	put_waits(&w, state);

@@ -241,7 +241,8 @@ static void forget_cgroups(struct render_metrics_state *state)
 	state->n_cgroups = kept;
 }
 
-int series_update(struct render_metrics_state *state, const struct snapshot *snap, unsigned int top)
+int render_series_update(struct render_metrics_state *state, const struct snapshot *snap,
+			 unsigned int top)
 {
 	size_t n = 0;
 	struct series_seen *seen = see(snap, &n);

@@ -53,7 +53,7 @@ struct render_metrics_state {
 };
 
 /* 0 or -ENOMEM, which leaves the state as it was. */
-int series_update(struct render_metrics_state *state, const struct snapshot *snap,
-		  unsigned int top);
+int render_series_update(struct render_metrics_state *state, const struct snapshot *snap,
+			 unsigned int top);
 
 #endif

@@ -78,8 +78,7 @@ static const char *const hostile[] = {
 	"a\tb",
 	"</svg><b>",
 	"%s%n%d",
-	"\xc2\x9b"
-	"1m",
+	"\302\2331m", /* the one-character form of ESC [ */
 };
 #define N_HOSTILE (sizeof(hostile) / sizeof(hostile[0]))
 
