@@ -217,7 +217,8 @@ static void on_stream_wait(void *arg, const struct snapshot *one)
 
 int source_on_wait(struct source *source, session_wait_fn fn, void *arg)
 {
-	uint64_t min_ns = source->opts.event_min_ns;
+	const struct source_opts *opts = &source->opts;
+	uint64_t min_ns = opts->stream_min_ns ? opts->stream_min_ns : opts->event_min_ns;
 	int fd, err;
 
 	source->fn = fn;
