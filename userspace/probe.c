@@ -382,9 +382,12 @@ int probe_attach(struct probe *probe)
 
 	*last_warning = '\0';
 	err = wait_bpf__attach(probe->core);
-	if (err)
+	if (err) {
+		wait_bpf__detach(probe->core);
 		return err;
-	if (probe->release && !probe->release_when_hot &&
+	}
+	probe->attached = true;
+	if (probe->release && (!probe->release_when_hot || probe->n_hot) &&
 	    (err = release_bpf__attach(probe->release))) {
 		release_bpf__detach(probe->release);
 		feature_fail(probe, PROBE_RELEASE, err, "following releases");
@@ -400,6 +403,7 @@ int probe_attach(struct probe *probe)
 
 void probe_detach(struct probe *probe)
 {
+	probe->attached = false;
 	if (probe->exact)
 		exact_bpf__detach(probe->exact);
 	if (probe->release)

@@ -21,6 +21,7 @@ struct probe {
 	struct release_bpf *release;
 	struct exact_bpf *exact;
 	enum probe_release release_by;
+	bool attached;
 	bool release_when_hot; /* attached only while a process is hot */
 	struct kernel_facts facts;
 	struct probe_feature features[PROBE_NR_FEATURES];

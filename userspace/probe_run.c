@@ -100,7 +100,7 @@ int probe_set_hot(struct probe *probe, const uint32_t *tgids, size_t n)
 		if (!is_among(probe->hot, probe->n_hot, tgids[i]))
 			err = bpf_map_update_elem(fd, &tgids[i], &one, BPF_ANY) ?: err;
 	}
-	if (probe->release && probe->release_when_hot && !n != !probe->n_hot) {
+	if (probe->attached && probe->release && probe->release_when_hot && !n != !probe->n_hot) {
 		if (n)
 			err = release_bpf__attach(probe->release) ?: err;
 		else
