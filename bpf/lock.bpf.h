@@ -233,6 +233,15 @@ static __always_inline void note_writer(__u64 lock, const struct fl_task_ref *se
 	writer->ts_ns = now;
 }
 
+/* A reader that was queued has got the lock: no writer holds it any more. */
+static __always_inline void forget_writer(__u64 lock)
+{
+	struct fl_writer *writer = bpf_map_lookup_elem(&writers, &lock);
+
+	if (writer && writer->task.tid)
+		writer->task.tid = 0;
+}
+
 static const struct fl_stat no_stat;
 
 static __always_inline struct fl_stat *stat_of(const struct fl_stat_key *key,

@@ -203,7 +203,8 @@ static __always_inline void improve_holder(struct fl_waiter *w, const struct fl_
 	struct fl_writer *writer;
 
 	writer = bpf_map_lookup_elem(&writers, &w->lock);
-	if (writer && writer->ts_ns > w->begin_ns && writer->task.tid != w->self.tid) {
+	if (writer && writer->task.tid && writer->ts_ns > w->begin_ns &&
+	    writer->task.tid != w->self.tid) {
 		if (now - writer->ts_ns > (now - w->begin_ns) / 2) {
 			w->holder = writer->task;
 			w->conf = FL_CONF_EXACT;
@@ -361,15 +362,14 @@ int BPF_PROG(who_stops_to_wait, void *lock, int ret)
 	cfg = settings();
 	if (!cfg)
 		return 0;
+	if (w->self.tid != tid) { /* swept and reused: it is another thread's now */
+		count(FL_LOST_RACE);
+		return 0;
+	}
 	waiting_add(tid, -1);
 	now = bpf_ktime_get_ns();
 	begin = w->begin_ns;
 	ns = now - begin;
-	if (w->self.tid != tid) { /* swept and reused while we waited */
-		w->begin_ns = 0;
-		count(FL_LOST_RACE);
-		return 0;
-	}
 	if (ns < cfg->min_wait_ns) {
 		w->begin_ns = 0;
 		count(FL_SEEN_BELOW_MIN);
@@ -377,10 +377,16 @@ int BPF_PROG(who_stops_to_wait, void *lock, int ret)
 	}
 	if (cfg->holders) {
 		read_holder_comm(w, holder_comm);
-		if (ns >= IMPROVE_MIN_NS)
+		/* who gave up was woken by a signal, not by a release */
+		if (!ret && ns >= IMPROVE_MIN_NS)
 			improve_holder(w, cfg, now, holder_comm);
-		if (w->mode == FL_WRITE && !ret && has_waiters(w->lock))
-			note_writer(w->lock, &w->self, now, &w->holder, w->conf, holder_comm);
+		if (!ret && has_waiters(w->lock)) {
+			if (w->mode == FL_WRITE)
+				note_writer(w->lock, &w->self, now, &w->holder, w->conf,
+					    holder_comm);
+			else
+				forget_writer(w->lock);
+		}
 	}
 	w->begin_ns = 0;
 
