@@ -1,39 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How is the daemon to behave? Main file and drop-ins are read through libinih
- * into a fresh struct, which is handed out only when nothing was wrong in any of
- * them. The reader hands libinih one checked line at a time, so that each bad
- * line has its own message and an overlong one is not cut silently.
+ * What does a file say? Its text is read through libinih into a fresh struct,
+ * which is handed out only when nothing was wrong. libinih gets one checked line
+ * at a time, so that each bad line has its own message and an overlong one is not
+ * cut silently. Which files there are is not known here (config_files.c).
  */
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <ini.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "config.h"
+#include "config_reader.h"
 #include "config_table.h"
 
-struct reader {
-	struct config *config;
-	const char *name; /* of the file, for messages */
-	const char *at, *end;
-	unsigned int line;
-	unsigned int *seen; /* line of each key in this file, 0: not yet */
-	config_problem_fn problem;
-	void *arg;
-	bool bad;
-	int err; /* -ENOMEM */
-};
-
-static void complain(struct reader *r, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-static void complain(struct reader *r, const char *format, ...)
+void config_complain(struct config_reader *r, const char *format, ...)
 {
 	char text[512], message[1024];
 	va_list ap;
@@ -55,7 +37,7 @@ static void complain(struct reader *r, const char *format, ...)
 }
 
 /* Is it a line that libinih will take? Says why not. */
-static bool line_ok(struct reader *r, char *line)
+static bool line_ok(struct config_reader *r, char *line)
 {
 	char *end, *comment;
 
@@ -64,23 +46,26 @@ static bool line_ok(struct reader *r, char *line)
 	if (*line != '[') {
 		if (line[strcspn(line, "=:")] && *line != '=' && *line != ':')
 			return true;
-		complain(r, "'%.40s' is neither [section] nor Key=value; put # before a comment",
-			 line);
+		config_complain(
+			r, "'%.40s' is neither [section] nor Key=value; put # before a comment",
+			line);
 		return false;
 	}
 	end = strchr(line, ']');
 	if (!end) {
-		complain(r, "'%.40s': the section name does not end; write [section]", line);
+		config_complain(r, "'%.40s': the section name does not end; write [section]", line);
 		return false;
 	}
 	comment = end + 1 + strspn(end + 1, " \t");
 	if (*comment && *comment != ';' && *comment != '#') {
-		complain(r, "text after [section]; put '%.40s' on a line of its own", comment);
+		config_complain(r, "text after [section]; put '%.40s' on a line of its own",
+				comment);
 		return false;
 	}
 	*end = '\0';
 	if (!config_key_section(line + 1))
-		complain(r, "[%s] is no section; the sample faultline.conf has them all", line + 1);
+		config_complain(r, "[%s] is no section; the sample faultline.conf has them all",
+				line + 1);
 	*end = ']';
 	return true;
 }
@@ -88,7 +73,7 @@ static bool line_ok(struct reader *r, char *line)
 /* fgets() for libinih: the next line, blank when it must not see it. */
 static char *next_line(char *buf, int num, void *stream)
 {
-	struct reader *r = stream;
+	struct config_reader *r = stream;
 	const char *from = r->at, *stop;
 	size_t len, max = num - 3 < CONFIG_MAX_LINE ? num - 3 : CONFIG_MAX_LINE;
 
@@ -109,9 +94,9 @@ static char *next_line(char *buf, int num, void *stream)
 		len--;
 	buf[0] = '\0';
 	if (memchr(from, '\0', len)) {
-		complain(r, "the line holds a NUL byte; is it a text file?");
+		config_complain(r, "the line holds a NUL byte; is it a text file?");
 	} else if (len > max && *from != '#' && *from != ';') {
-		complain(r, "the line has %zu bytes; at most %zu are read", len, max);
+		config_complain(r, "the line has %zu bytes; at most %zu are read", len, max);
 	} else if (len <= max) {
 		memcpy(buf, from, len);
 		buf[len] = '\0';
@@ -124,7 +109,7 @@ static char *next_line(char *buf, int num, void *stream)
 
 static int take(void *arg, const char *section, const char *name, const char *value)
 {
-	struct reader *r = arg;
+	struct config_reader *r = arg;
 	const struct config_key *key;
 	char why[128], *origin;
 	int i, err;
@@ -133,20 +118,20 @@ static int take(void *arg, const char *section, const char *name, const char *va
 		return 1; /* the section itself was complained about */
 	i = config_key_find(section, name);
 	if (i < 0) {
-		complain(r, "[%s] %s is no key; the sample faultline.conf has them all", section,
-			 name);
+		config_complain(r, "[%s] %s is no key; the sample faultline.conf has them all",
+				section, name);
 		return 1;
 	}
 	key = &config_keys[i];
 	if (r->seen[i]) {
-		complain(r, "[%s] %s is already set in line %u; remove one of them", section, name,
-			 r->seen[i]);
+		config_complain(r, "[%s] %s is already set in line %u; remove one of them", section,
+				name, r->seen[i]);
 		return 1;
 	}
 	r->seen[i] = r->line;
 	err = config_key_set(r->config, key, *value ? value : key->fallback, why, sizeof(why));
 	if (err == -EINVAL)
-		complain(r, "[%s] %s: '%.60s' does not fit; %s", section, name, value, why);
+		config_complain(r, "[%s] %s: '%.60s' does not fit; %s", section, name, value, why);
 	else if (!err && asprintf(&origin, "%s:%u", r->name, r->line) < 0)
 		err = -ENOMEM;
 	else if (!err) {
@@ -158,7 +143,7 @@ static int take(void *arg, const char *section, const char *name, const char *va
 	return 1;
 }
 
-static int parse(struct reader *r, const char *text, size_t len)
+int config_read_text(struct config_reader *r, const char *text, size_t len)
 {
 	int err;
 
@@ -172,13 +157,14 @@ static int parse(struct reader *r, const char *text, size_t len)
 	if (err == -2)
 		r->err = -ENOMEM;
 	else if (err && !r->bad)
-		complain(r, "libinih does not take line %d; write [section] or Key=value", err);
+		config_complain(r, "libinih does not take line %d; write [section] or Key=value",
+				err);
 	free(r->seen);
 	r->seen = NULL;
 	return r->err;
 }
 
-static int new_config(struct config **ret_config)
+int config_new(struct config **ret_config)
 {
 	struct config *config = calloc(1, sizeof(*config));
 	char why[128];
@@ -219,19 +205,21 @@ void config_free(struct config *config)
 }
 
 /* What no single key can tell. */
-static void check_together(struct reader *r)
+static void check_together(struct config_reader *r)
 {
 	const struct config *c = r->config;
 
 	r->line = 0;
 	if (c->hot_leave_millipct > c->hot_enter_millipct)
-		complain(r, "[hot] Leave is above Enter; a process would leave as it enters");
+		config_complain(r,
+				"[hot] Leave is above Enter; a process would leave as it enters");
 	if (c->hot_min_ns > c->event_min_ns)
-		complain(r, "[hot] EventMin is above [measure] EventMin; a hot process would show "
-			    "less");
+		config_complain(
+			r, "[hot] EventMin is above [measure] EventMin; a hot process would show "
+			   "less");
 }
 
-static int finish(struct reader *r, int err, struct config **ret_config)
+int config_finish(struct config_reader *r, int err, struct config **ret_config)
 {
 	if (!err && !r->bad)
 		check_together(r);
@@ -247,191 +235,10 @@ static int finish(struct reader *r, int err, struct config **ret_config)
 int config_parse(const char *name, const char *text, size_t len, config_problem_fn problem,
 		 void *arg, struct config **ret_config)
 {
-	struct reader r = {.name = name, .problem = problem, .arg = arg};
-	int err = new_config(&r.config);
+	struct config_reader r = {.name = name, .problem = problem, .arg = arg};
+	int err = config_new(&r.config);
 
 	if (err)
 		return err;
-	return finish(&r, parse(&r, text, len), ret_config);
-}
-
-/* The whole file in memory: -errno, -EFBIG, or -EBADF for what is no file. */
-static int slurp(const char *path, char **ret_text, size_t *ret_len)
-{
-	int fd, err = 0;
-	char *text = NULL;
-	size_t len = 0;
-	struct stat st;
-	ssize_t n;
-
-	/* a FIFO must not stop the daemon */
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st))
-		err = -errno;
-	else if (S_ISDIR(st.st_mode))
-		err = -EISDIR;
-	else if (!S_ISREG(st.st_mode) && st.st_rdev != 0x103) /* /dev/null masks a drop-in */
-		err = -EBADF;
-	else if (st.st_size > CONFIG_MAX_FILE)
-		err = -EFBIG;
-	else if (!(text = malloc(CONFIG_MAX_FILE)))
-		err = -ENOMEM;
-	while (!err && (n = read(fd, text + len, CONFIG_MAX_FILE - len)) != 0) {
-		if (n < 0 && errno != EINTR)
-			err = -errno;
-		len += n > 0 ? n : 0;
-	}
-	close(fd);
-	if (err) {
-		free(text);
-		return err;
-	}
-	*ret_text = text;
-	*ret_len = len;
-	return 0;
-}
-
-static const char *slurp_error(int err)
-{
-	if (err == -EBADF)
-		return "not a regular file";
-	if (err == -EFBIG)
-		return "larger than 1 MiB";
-	return strerror(-err);
-}
-
-static int read_file(struct reader *r, const char *path, bool must_exist, bool *ret_found)
-{
-	struct config *c = r->config;
-	char *text = NULL, **files;
-	size_t len = 0;
-	int err;
-
-	*ret_found = false;
-	r->name = path;
-	r->line = 0;
-	err = slurp(path, &text, &len);
-	if (err == -ENOMEM || ((err == -ENOENT || err == -ENOTDIR) && !must_exist))
-		return err == -ENOMEM ? err : 0;
-	*ret_found = true;
-	if (err) {
-		complain(r, "cannot be read (%s); make it readable or remove it", slurp_error(err));
-		return 0;
-	}
-	files = reallocarray(c->files, c->n_files + 1, sizeof(*files));
-	if (files)
-		c->files = files;
-	if (!files || !(files[c->n_files] = strdup(path)))
-		err = -ENOMEM;
-	else
-		c->n_files++;
-	if (!err)
-		err = parse(r, text, len);
-	free(text);
-	return err;
-}
-
-static const char *const places[] = {"/etc", "/run", "/usr/lib"};
-#define N_PLACES (sizeof(places) / sizeof(places[0]))
-
-struct dropin {
-	char *name;
-	char *path;
-};
-
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(((const struct dropin *)a)->name, ((const struct dropin *)b)->name);
-}
-
-/* Add the *.conf of one directory whose names are not there yet. */
-static int collect(struct reader *r, const char *dir, struct dropin **list, size_t *n)
-{
-	struct dirent *ent;
-	DIR *d = opendir(dir);
-	int err = 0;
-
-	if (!d && errno != ENOENT && errno != ENOTDIR) {
-		r->name = dir;
-		r->line = 0;
-		complain(r, "cannot be read (%s); make it readable or remove it", strerror(errno));
-	}
-	while (d && !err && (ent = readdir(d))) {
-		size_t len = strlen(ent->d_name), i = 0;
-		struct dropin *grown;
-
-		if (ent->d_name[0] == '.' || len < 6 || strcmp(ent->d_name + len - 5, ".conf"))
-			continue;
-		while (i < *n && strcmp((*list)[i].name, ent->d_name))
-			i++;
-		if (i < *n)
-			continue;
-		grown = reallocarray(*list, *n + 1, sizeof(**list));
-		err = grown ? 0 : -ENOMEM;
-		if (err)
-			break;
-		*list = grown;
-		grown[*n].name = strdup(ent->d_name);
-		if (asprintf(&grown[*n].path, "%s/%s", dir, ent->d_name) < 0)
-			grown[*n].path = NULL;
-		if (!grown[*n].name || !grown[*n].path)
-			err = -ENOMEM;
-		++*n;
-	}
-	if (d)
-		closedir(d);
-	return err;
-}
-
-static int read_dropins(struct reader *r, const char *root)
-{
-	struct dropin *list = NULL;
-	size_t n = 0;
-	bool found;
-	int err = 0;
-
-	for (size_t i = 0; i < N_PLACES && !err; i++) {
-		char dir[4096];
-
-		snprintf(dir, sizeof(dir), "%s%s/faultline/faultline.conf.d", root, places[i]);
-		err = collect(r, dir, &list, &n);
-	}
-	if (!err && n)
-		qsort(list, n, sizeof(*list), by_name);
-	for (size_t i = 0; i < n; i++) {
-		if (!err)
-			err = read_file(r, list[i].path, true, &found);
-		free(list[i].name);
-		free(list[i].path);
-	}
-	free(list);
-	return err;
-}
-
-int config_load(const char *root, const char *path, config_problem_fn problem, void *arg,
-		struct config **ret_config)
-{
-	struct reader r = {.name = "", .problem = problem, .arg = arg};
-	bool found = false;
-	int err = new_config(&r.config);
-
-	if (err)
-		return err;
-	if (path) {
-		err = read_file(&r, path, true, &found);
-	} else {
-		for (size_t i = 0; i < N_PLACES && !found && !err; i++) {
-			char main_file[4096];
-
-			snprintf(main_file, sizeof(main_file), "%s%s/faultline/faultline.conf",
-				 root, places[i]);
-			err = read_file(&r, main_file, false, &found);
-		}
-		if (!err)
-			err = read_dropins(&r, root);
-	}
-	r.name = r.config->n_files ? r.config->files[r.config->n_files - 1] : "configuration";
-	return finish(&r, err, ret_config);
+	return config_finish(&r, config_read_text(&r, text, len), ret_config);
 }
