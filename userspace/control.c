@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <grp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -13,6 +14,20 @@
 
 #include "control_client.h"
 #include "control_listen.h"
+
+/* Those who have hung up make room, also when their event comes after this one. */
+static void drop_gone(struct control *control)
+{
+	struct control_client *next;
+
+	for (struct control_client *c = control->clients; c; c = next) {
+		struct pollfd pfd = {.fd = c->fd, .events = POLLRDHUP};
+
+		next = c->next;
+		if (poll(&pfd, 1, 0) > 0)
+			control_client_drop(c);
+	}
+}
 
 static void on_listen(void *arg, uint32_t events)
 {
@@ -30,6 +45,8 @@ static void on_listen(void *arg, uint32_t events)
 		return;
 	}
 	allowed = control_peer_allowed(fd, control->gid);
+	if (control->stats.clients >= control->opts.max_clients)
+		drop_gone(control);
 	if (allowed && control->stats.clients < control->opts.max_clients)
 		client = calloc(1, sizeof(*client));
 	if (!client) {

@@ -343,7 +343,7 @@ static void test_slow_watcher(void **state)
 
 	assert_int_equal(client_connect(s->path, &fd), 0);
 	assert_int_equal(send(fd, request, strlen(request), 0), strlen(request));
-	wait_until(s->path, "lost", 5000); /* it takes nothing for a while */
+	wait_until(s->path, "lost", 500); /* it takes nothing for a while */
 	assert_int_equal(fcntl(fd, F_SETFL, 0), 0);
 	in = fdopen(fd, "r");
 	assert_non_null(fgets(line, sizeof(line), in));
