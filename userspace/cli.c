@@ -195,8 +195,8 @@ int cli_strict(const struct cli *cli, const struct snapshot *snap)
 	}
 	if (!snapshot_lost_any(meta) && !meta->recursion_misses)
 		return CLI_OK;
-	cli_say("incomplete: %llu details lost, of these %llu whole waits; %llu events skipped by "
-		"the kernel",
+	cli_say("incomplete: %llu details lost, of these %llu whole waits; %llu runs of exact mode "
+		"skipped",
 		(unsigned long long)snapshot_lost_any(meta),
 		(unsigned long long)snapshot_lost_waits(meta),
 		(unsigned long long)meta->recursion_misses);

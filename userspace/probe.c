@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -302,6 +303,16 @@ static int explain_core(char **ret_why, int err)
 		      *last_warning ? ": " : "", last_warning);
 }
 
+/* The kernel's number of the first pid namespace: PROC_PID_INIT_INO. */
+#define FIRST_PID_NAMESPACE 0xeffffffcU
+
+static bool in_first_pid_namespace(void)
+{
+	struct stat ns;
+
+	return stat("/proc/self/ns/pid", &ns) || ns.st_ino == FIRST_PID_NAMESPACE;
+}
+
 int probe_open(const struct session_opts *opts, struct probe **ret_probe, char **ret_why)
 {
 	struct probe *probe;
@@ -311,6 +322,10 @@ int probe_open(const struct session_opts *opts, struct probe **ret_probe, char *
 	if (geteuid())
 		return refuse(ret_why, -EPERM, "needs root to load BPF programs (you are uid %u)",
 			      geteuid());
+	if (!in_first_pid_namespace())
+		return refuse(ret_why, -EPERM,
+			      "runs in a pid namespace of its own, where the pids that the kernel "
+			      "tells mean nothing: run it in the host's (docker run --pid=host)");
 	libbpf_set_print(keep_warning);
 	*last_warning = '\0';
 	probe = calloc(1, sizeof(*probe));

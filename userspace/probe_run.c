@@ -237,7 +237,13 @@ int probe_run_stats(const struct probe *probe, uint64_t *ret_ns, uint64_t *ret_c
 				return -errno;
 			ns += info.run_time_ns;
 			calls += info.run_cnt;
-			misses += info.recursion_misses;
+			/*
+			 * The core runs with preemption off: what nests in it is an
+			 * interrupt or a spinlock of its own, never a wait that sleeps.
+			 * fentry programs can be preempted by one.
+			 */
+			if (probe->exact && objs[i] == probe->exact->obj)
+				misses += info.recursion_misses;
 		}
 	}
 	*ret_ns = ns;

@@ -81,7 +81,7 @@ static void warn_lost(FILE *out, const struct snap_meta *meta, const struct rend
 	}
 	if (meta->recursion_misses) {
 		snprintf(text, sizeof(text),
-			 "%s PROGRAM RUNS SKIPPED by the kernel: waits may be missing.",
+			 "%s RUNS OF EXACT MODE SKIPPED by the kernel: spun waits may be missing.",
 			 units_format_count(number, meta->recursion_misses));
 		warn(out, text, opts);
 	}

@@ -125,7 +125,7 @@ struct snap_meta {
 	bool attached; /* false: circuit breaker open */
 	char *detached_reason; /* NULL when attached */
 	uint64_t counters[FL_NR_COUNTERS];
-	uint64_t recursion_misses; /* program runs that the kernel skipped */
+	uint64_t recursion_misses; /* runs of exact mode that the kernel skipped */
 	/* own cost in the window: BPF programs, estimated from samples; 0: not measured */
 	uint64_t bpf_ns;
 	uint64_t cpu_ns; /* own cost in the window: this process */
