@@ -16,7 +16,8 @@ CC      ?= gcc
 CLANG   ?= clang-16
 BPFTOOL ?= $(or $(wildcard /usr/sbin/bpftool),bpftool)
 PREFIX  ?= /usr/local
-MULTIARCH := $(shell gcc -print-multiarch)
+SYSCONFDIR ?= $(patsubst /usr/etc,/etc,$(PREFIX)/etc)
+MULTIARCH := $(shell gcc -print-multiarch 2>/dev/null)
 VERSION := $(shell cat VERSION 2>/dev/null || echo 0.0.0)
 
 Q := $(if $(V),,@)
@@ -26,7 +27,7 @@ WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werr
 CFLAGS  ?= -O2 -g
 CFLAGS  += -std=gnu11 $(WARN) $(if $(SAN),-fsanitize=address$(,)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
 CPPFLAGS += -D_GNU_SOURCE -DFAULTLINE_VERSION='"$(VERSION)"' -I$(O)/bpf -Iuserspace
-LDLIBS  := -lbpf -lelf -ldw -linih -ljansson -lcap-ng -lm
+LDLIBS  := -lbpf -lelf -ldw -lz -linih -ljansson -lcap-ng -lm
 , := ,
 
 MAINS   := faultline faultlined
@@ -37,11 +38,12 @@ SKEL    := $(BPF_SRC:bpf/%.bpf.c=$(O)/bpf/%.skel.h)
 TESTS   := $(patsubst userspace/tests/%.c,$(O)/tests/%,$(wildcard userspace/tests/test_*.c))
 FUZZERS := $(patsubst userspace/tests/%.c,$(O)/fuzz/%,$(wildcard userspace/tests/fuzz_*.c))
 GENERATOR_SRC := $(wildcard userspace/tests/contend*.c)
-TOOLS   := $(if $(GENERATOR_SRC),$(O)/tests/contend) $(patsubst userspace/tests/%.c,$(O)/tests/%,$(wildcard userspace/tests/meter.c))
+TOOLS   := $(if $(GENERATOR_SRC),$(O)/tests/contend) \
+	   $(patsubst userspace/tests/%.c,$(O)/tests/%,$(wildcard userspace/tests/meter.c userspace/tests/bench_*.c))
 
 .PHONY: print-cppflags all tests fuzz deps demo check lint bench install clean help
 all: $(MAINS:%=$(O)/%)		## faultline and faultlined
-tests: $(TESTS) $(TOOLS)	## build the unit tests and the contention generator
+tests: $(TESTS) $(TOOLS)	## build the unit tests, the contention generator and the benches
 fuzz: $(FUZZERS)		## build the fuzzers
 
 deps:		## install what is needed (apt, as root)
@@ -53,7 +55,8 @@ check: deps	## run every test, here and on other kernels (as root)
 	$(Q)O=$(O) scripts/check
 lint:		## static checks
 	$(Q)scripts/lint
-bench: all tests	## measure the detector's own cost (as root)
+bench: deps	## measure the detector's own cost (as root)
+	$(Q)$(MAKE) --no-print-directory all tests
 	$(Q)O=$(O) scripts/bench
 help:		## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1	\2/p' Makefile | expand -t 18
@@ -104,10 +107,14 @@ $(O)/fuzz/fuzz_%: userspace/tests/fuzz_%.c $(O)/fuzz/libfaultline.a | $(O)/fuzz
 	$(call say,FUZZ,$<)
 	$(Q)$(CLANG) $(CPPFLAGS) -std=gnu11 $(WARN) $(FUZZ_FLAGS) -fsanitize=fuzzer -MMD -MP $(filter %.c %.a,$^) $(LDLIBS) -o $@
 
-install: all	## install below $(DESTDIR)$(PREFIX)
+DOCDIR  := $(DESTDIR)$(PREFIX)/share/doc/faultline
+CONF    := $(DESTDIR)$(SYSCONFDIR)/faultline/faultline.conf
+install: all	## install below $(DESTDIR)$(PREFIX), configuration in /etc with PREFIX=/usr
+	$(call say,INSTALL,$(DESTDIR)$(PREFIX))
 	$(Q)install -D -m 755 $(O)/faultline $(DESTDIR)$(PREFIX)/bin/faultline
 	$(Q)install -D -m 755 $(O)/faultlined $(DESTDIR)$(PREFIX)/sbin/faultlined
-	$(call say,INSTALL,$(DESTDIR)$(PREFIX)/bin/faultline $(DESTDIR)$(PREFIX)/sbin/faultlined)
+	$(Q)install -D -m 644 -t $(DOCDIR) README.md LICENSE
+	$(Q)if [ -e $(CONF) ]; then echo '  KEPT     $(CONF)'; else install -D -m 644 userspace/faultline.conf $(CONF); fi
 
 print-cppflags: $(SKEL)
 	@echo $(CPPFLAGS)
