@@ -90,10 +90,9 @@ static __always_inline int leave(__u64 lock, bool write)
 	key.mode = write ? FL_WRITE : FL_READ;
 	key.cls = target.cls;
 	key.rel = target.rel;
-	key.shard = bpf_get_smp_processor_id() % (cfg->nr_shards ?: 1);
-	stat = stat_of(&key, target.leader) ?: any_shard(&key);
+	stat = stat_of(&key, target.leader);
 	if (stat)
-		stat_add(stat, now, now - begin);
+		stat_add(shard_of(stat, &key, cfg), now, now - begin);
 	else
 		count(FL_LOST_STATS_FULL);
 	return 0;

@@ -260,16 +260,29 @@ static __always_inline struct fl_stat *stat_of(const struct fl_stat_key *key,
 	return stat;
 }
 
-/* Map full: a process that is counted already still is, on another CPU's account. */
-static __always_inline struct fl_stat *any_shard(struct fl_stat_key *key)
-{
-	struct fl_stat *stat = NULL;
+/*
+ * Where this CPU adds. A process has one element, 0, until it has waited often
+ * enough for CPUs to meet there; then each shard of CPUs gets one of its own. A
+ * full map then costs nothing but that: element 0 goes on.
+ */
+#define SHARD_FROM 4096
 
-	for (int i = 0; i < FL_NR_SHARDS && !stat; i++) {
-		key->shard = i;
-		stat = bpf_map_lookup_elem(&stats, key);
+static __always_inline struct fl_stat *shard_of(struct fl_stat *stat, struct fl_stat_key *key,
+						const struct fl_config *cfg)
+{
+	struct fl_stat *own;
+
+	if (stat->count < SHARD_FROM || cfg->nr_shards < 2)
+		return stat;
+	key->shard = 1 + bpf_get_smp_processor_id() % cfg->nr_shards;
+	own = stat_of(key, NULL);
+	if (!own)
+		return stat;
+	if (!own->count) { /* new: of the same process */
+		__builtin_memcpy(own->comm, stat->comm, sizeof(own->comm));
+		own->cgroup_id = stat->cgroup_id;
 	}
-	return stat;
+	return own;
 }
 
 /* Several CPUs may share a shard, hence atomic. A racing maximum may be lost. */

@@ -395,16 +395,13 @@ int BPF_PROG(who_stops_to_wait, void *lock, int ret)
 	key.mode = w->mode;
 	key.cls = w->cls;
 	key.rel = w->rel;
-	key.shard = bpf_get_smp_processor_id() % (cfg->nr_shards ?: 1);
 	stat = bpf_map_lookup_elem(&stats, &key);
 	if (!stat)
 		stat = stat_of(&key, target_of(w->lock, w->mode == FL_WRITE, cur, &target)
 					     ? target.leader
 					     : NULL);
-	if (!stat)
-		stat = any_shard(&key);
 	if (stat)
-		stat_add(stat, now, ns);
+		stat_add(shard_of(stat, &key, cfg), now, ns);
 	else
 		count(FL_LOST_STATS_FULL);
 	if (cfg->holders)
