@@ -124,6 +124,24 @@ static int add_proc(struct snapshot *diff, const struct snap_proc *from, const s
 	return err;
 }
 
+/*
+ * Processes that are gone leave their rows for the sum of all that are (tgid 0)
+ * when there are too many. What they had is not new there.
+ */
+static void merge_vanished(struct snap_proc *const *before, size_t n_before,
+			   struct snap_proc *const *now, size_t n_now, const struct snap_proc *key,
+			   struct hist *old)
+{
+	for (size_t i = 0; i < n_before; i++) {
+		const struct snap_proc *row = before[i];
+
+		if (row->tgid && row->mode == key->mode && row->cls == key->cls &&
+		    row->rel == key->rel && row->kind == key->kind &&
+		    !bsearch(&row, now, n_now, sizeof(*now), compare_procs))
+			hist_merge(old, &row->hist);
+	}
+}
+
 static int diff_procs(const struct snapshot *before, const struct snapshot *now,
 		      struct snapshot *diff)
 {
@@ -146,6 +164,8 @@ static int diff_procs(const struct snapshot *before, const struct snapshot *now,
 			i++;
 		for (; i < before->n_procs && !compare_procs(&key, &a[i]); i++)
 			hist_merge(&old, &a[i]->hist);
+		if (!key->tgid)
+			merge_vanished(a, before->n_procs, b, now->n_procs, key, &old);
 		if (sum.count >= old.count)
 			hist_sub(&sum, &old);
 		if (sum.count)

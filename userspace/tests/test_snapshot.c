@@ -123,6 +123,27 @@ static void diff_knows_restarts_and_reused_pids(void **state)
 	snapshot_free(diff);
 }
 
+static void diff_takes_no_merged_row_for_new(void **state)
+{
+	struct snapshot *before = snapshot_new(), *now = snapshot_new(), *diff = NULL;
+	struct snap_proc *proc;
+
+	(void)state;
+	/* 9 has left its row for the sum, which has one wait more besides. */
+	proc = sample_proc(before, 9, "gone", NULL, FL_READ, FL_OWN);
+	hist_add(&proc->hist, 3 * MS);
+	hist_add(&proc->hist, 3 * MS);
+	proc = sample_proc(now, 0, "", NULL, FL_READ, FL_OWN);
+	for (int i = 0; i < 3; i++)
+		hist_add(&proc->hist, 3 * MS);
+	assert_int_equal(snapshot_diff(before, now, &diff), 0);
+	assert_int_equal(diff->n_procs, 1);
+	assert_int_equal(diff->procs[0].hist.count, 1);
+	snapshot_free(before);
+	snapshot_free(now);
+	snapshot_free(diff);
+}
+
 static void diff_adds_up_equal_keys(void **state)
 {
 	struct snapshot *before = snapshot_new(), *now = snapshot_new(), *diff = NULL;
@@ -216,6 +237,7 @@ int main(void)
 		cmocka_unit_test(names_are_distinct),
 		cmocka_unit_test(diff_has_what_is_new),
 		cmocka_unit_test(diff_knows_restarts_and_reused_pids),
+		cmocka_unit_test(diff_takes_no_merged_row_for_new),
 		cmocka_unit_test(diff_adds_up_equal_keys),
 		cmocka_unit_test(filter_by_pid_cgroup_and_comm),
 		cmocka_unit_test(filter_renumbers_stacks),
