@@ -125,7 +125,7 @@ static int set_duration(enum cli_option option, const char *value, uint64_t min_
 	uint64_t ns;
 	int err = units_parse_duration(value, &ns);
 
-	if (err == -ERANGE || (!err && ns > 30 * 24 * HOUR_NS))
+	if (err == -ERANGE || (!err && ns > 30ULL * 24 * HOUR_NS))
 		return bad_value(option, value, "time up to 30 days");
 	if (err)
 		return bad_value(option, value, "time with a unit, as in 50ms, 1.5s or 2min");

@@ -106,8 +106,7 @@ static void put_label(FILE *out, const char *name, size_t max_chars)
 		len = max_chars - 2;
 		while (len && ((unsigned char)name[len] & 0xc0) == 0x80)
 			len--; /* not in the middle of a character */
-		memcpy(buf, name, len);
-		strcpy(buf + len, "..");
+		snprintf(buf, sizeof(buf), "%.*s..", (int)len, name);
 		name = buf;
 	}
 	put_xml(out, name);

@@ -158,7 +158,6 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *conn, const 
 				  const char *method, const char *version, const char *upload,
 				  size_t *upload_size, void **state)
 {
-	static int seen;
 	struct http *http = arg;
 	char *text;
 	size_t len;
@@ -166,7 +165,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *conn, const 
 	(void)version;
 	(void)upload;
 	if (!*state) { /* headers only: the answer comes with the second call */
-		*state = &seen;
+		*state = http; /* any mark will do */
 		return MHD_YES;
 	}
 	if (*upload_size) {

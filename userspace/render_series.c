@@ -195,8 +195,8 @@ static void select_cgroups(struct render_metrics_state *state, unsigned int top)
 			state->cgroups[i].selected = false;
 		n += state->cgroups[i].selected;
 	}
-	for (; n > top; n--)
-		extreme(state, true)->selected = false;
+	for (; n > top && (worst = extreme(state, true)); n--)
+		worst->selected = false;
 	while ((best = extreme(state, false)) && best->score_ns > 0 && top) {
 		if (n == top) {
 			worst = extreme(state, true);

@@ -30,14 +30,14 @@ static const char *cause_word(int value)
 	{                    \
 		.name = NULL \
 	}
-#define M(type_, struct_, field)                                                         \
-	{                                                                                \
-		.name = #field, .type = type_, .offset = offsetof(struct struct_, field) \
+#define M(type_, struct_, field)                                                           \
+	{                                                                                  \
+		.name = #field, .type = (type_), .offset = offsetof(struct struct_, field) \
 	}
-#define E(struct_, field, name_, fn, nr)                                                       \
-	{                                                                                      \
-		.name = name_, .type = MEMBER_ENUM, .offset = offsetof(struct struct_, field), \
-		.enum_name = fn, .enum_nr = nr                                                 \
+#define E(struct_, field, name_, fn, nr)                                                         \
+	{                                                                                        \
+		.name = (name_), .type = MEMBER_ENUM, .offset = offsetof(struct struct_, field), \
+		.enum_name = (fn), .enum_nr = (nr)                                               \
 	}
 
 #define LOCK_MEMBERS(struct_)                                           \

@@ -52,6 +52,7 @@ size_t tally_events(const struct tally *tally, const struct fl_event **ret_event
 
 	for (size_t i = 0; i < n; i++)
 		all[i] = &tally->events[i];
+	/* cppcheck-suppress uninitvar; what the pointers lead to is not read through the array */
 	qsort(all, n, sizeof(all[0]), longer_first);
 	if (n > max)
 		n = max;

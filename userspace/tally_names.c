@@ -15,7 +15,7 @@
 
 static struct tally_name *find(struct tally *tally, uint32_t tgid, uint64_t start_ns)
 {
-	uint32_t set = (tgid * 2654435761U >> 16) % (TALLY_NAMES / WAYS);
+	size_t set = (tgid * 2654435761U >> 16) % (TALLY_NAMES / WAYS);
 	struct tally_name *names = &tally->names[set * WAYS], *oldest = names;
 
 	tally->use++;
