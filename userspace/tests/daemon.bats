@@ -171,7 +171,7 @@ finished() { [ "$(jq .incident.finished "$(records | head -n 1)")" = true ]; }
 	$PEER deaf "$SOCKET" >"$DIR/deaf" 3>&- 9>&- &
 	PIDS+=($!)
 	wait_for 5 grep -q watching "$DIR/deaf"
-	wait_for 20 above clients.lost 0
+	wait_for 60 above clients.lost 0
 	$PEER crowd "$SOCKET" 40
 	still_sampling
 }
@@ -195,7 +195,7 @@ finished() { [ "$(jq .incident.finished "$(records | head -n 1)")" = true ]; }
 	contend_next
 	$PEER deaf "$SOCKET" >"$DIR/deaf" 3>&- 9>&- &
 	PIDS+=($!)
-	wait_for 20 above clients.lost 0
+	wait_for 5 is clients.watching 1
 	begin=$(now_ms)
 	daemon_stop
 	took=$(($(now_ms) - begin))
@@ -245,11 +245,12 @@ finished() { [ "$(jq .incident.finished "$(records | head -n 1)")" = true ]; }
 	wait_for 10 has_records 1
 	record=$(records)
 	jq -e '.incident.finished | not' "$record"
-	# seen at the first look after the limit, four times a second; later where many want the CPU
+	# seen at the first look after the limit, four times a second; where many want
+	# the CPU nobody can tell when that was
 	late_ms=$(($(jq .incident.wait_ns "$record") / 1000000 - 1250))
 	read -r load _ </proc/loadavg
 	echo "$late_ms ms late, load $load"
-	[ $late_ms -lt $((250 + 100 * ${load%.*})) ]
+	[ $late_ms -lt 250 ] || [ "${load%.*}" -ge $((2 * $(nproc))) ]
 	jq -e '.snapshot.waits | map(select(.finished | not)) | length >= 3' "$record"
 	window=$(field snapshot.meta.window_ns)
 	wait_for 10 above snapshot.meta.window_ns $((window + 2500000000))
@@ -348,6 +349,36 @@ finished() { [ "$(jq .incident.finished "$(records | head -n 1)")" = true ]; }
 @test "metrics on every address are refused" {
 	configure '[metrics]\nListen=0.0.0.0:9946'
 	refused 2 "other addresses are not served" "$DIR/faultlined" -c "$DIR/conf"
+}
+
+@test "metrics of one process, from the daemon and without" {
+	storm
+	configure '[incident]\nEnabled=no'
+	daemon_start
+	contend_next
+	counted() { "$DIR/faultline" metrics "$@" >"$DIR/metrics" && grep -Eq '^faultline_wait_seconds_count\{.*\} [1-9]' "$DIR/metrics"; }
+	wait_for 10 counted --socket "$SOCKET" -p "$TARGET"
+	wait_for 10 counted --direct -d 300ms -p "$TARGET"
+	fl metrics -p $$ >"$DIR/metrics"
+	! grep -E '^faultline_wait_seconds_count\{.*\} [1-9]' "$DIR/metrics"
+}
+
+@test "single waits tell when they began, from the daemon and without" {
+	storm
+	configure '[measure]\nEventMin=10us\n[hot]\nEventMin=10us\n[incident]\nEnabled=no'
+	daemon_start
+	contend_next
+	for source in "--socket $SOCKET" --direct; do
+		# shellcheck disable=SC2086
+		timeout 60 "$DIR/faultline" watch $source -p "$TARGET" -m 10us -n 3 -O csv >"$DIR/csv" 2>"$DIR/err"
+		python3 - "$DIR/csv" <<-'PY'
+			import csv, sys, time
+			rows = list(csv.DictReader(open(sys.argv[1])))
+			print(rows)
+			assert len(rows) == 3
+			assert all(abs(int(r["time_unix_ns"]) / 1e9 - time.time()) < 120 for r in rows)
+		PY
+	done
 }
 
 @test "the textfile is replaced whole" {
