@@ -225,6 +225,7 @@ _Static_assert(sizeof(struct fl_release) == 64, "fl_release");
  */
 struct fl_writer {
 	__u64 ts_ns;
+	__u64 until_ns; /* a reader that was queued has the lock since then; 0: none */
 	struct fl_task_ref task;
 	struct fl_task_ref before;
 	__u32 before_conf;
@@ -232,7 +233,7 @@ struct fl_writer {
 	char comm[FL_COMM_LEN];
 	char before_comm[FL_COMM_LEN];
 };
-_Static_assert(sizeof(struct fl_writer) == 128, "fl_writer");
+_Static_assert(sizeof(struct fl_writer) == 136, "fl_writer");
 
 /* Ring buffer `events`: a single finished wait. */
 struct fl_event {

@@ -230,16 +230,17 @@ static __always_inline void note_writer(__u64 lock, const struct fl_task_ref *se
 		__builtin_memcpy(writer->before_comm, before_comm, FL_COMM_LEN);
 	}
 	bpf_get_current_comm(writer->comm, sizeof(writer->comm));
+	writer->until_ns = 0;
 	writer->ts_ns = now;
 }
 
 /* A reader that was queued has got the lock: no writer holds it any more. */
-static __always_inline void forget_writer(__u64 lock)
+static __always_inline void end_writer(__u64 lock, __u64 now)
 {
 	struct fl_writer *writer = bpf_map_lookup_elem(&writers, &lock);
 
-	if (writer && writer->task.tid)
-		writer->task.tid = 0;
+	if (writer && !writer->until_ns)
+		writer->until_ns = now;
 }
 
 static const struct fl_stat no_stat;

@@ -193,19 +193,22 @@ static __always_inline bool has_waiters(__u64 lock)
 /*
  * The holder at the beginning need not be the one that was waited for. A writer
  * that got the lock meanwhile is known since then: it held for the larger part,
- * or else the one that it had waited for itself did. Without such a writer, the
- * task that released the lock during the wait knows better than a hint.
+ * or else the one that it had waited for itself did, unless readers came after it
+ * and took longer. Without such a writer, the task that released the lock during
+ * the wait knows better than a hint.
  */
 static __always_inline void improve_holder(struct fl_waiter *w, const struct fl_config *cfg,
 					   __u64 now, char *comm)
 {
+	__u64 half = (now - w->begin_ns) / 2, until;
 	struct fl_release *release;
 	struct fl_writer *writer;
 
 	writer = bpf_map_lookup_elem(&writers, &w->lock);
-	if (writer && writer->task.tid && writer->ts_ns > w->begin_ns &&
-	    writer->task.tid != w->self.tid) {
-		if (now - writer->ts_ns > (now - w->begin_ns) / 2) {
+	until = writer && writer->until_ns ? writer->until_ns : now;
+	if (writer && writer->ts_ns > w->begin_ns && writer->task.tid != w->self.tid &&
+	    now - until <= half) {
+		if (until - writer->ts_ns > half) {
 			w->holder = writer->task;
 			w->conf = FL_CONF_EXACT;
 			__builtin_memcpy(comm, writer->comm, FL_COMM_LEN);
@@ -385,7 +388,7 @@ int BPF_PROG(who_stops_to_wait, void *lock, int ret)
 				note_writer(w->lock, &w->self, now, &w->holder, w->conf,
 					    holder_comm);
 			else
-				forget_writer(w->lock);
+				end_writer(w->lock, now);
 		}
 	}
 	w->begin_ns = 0;
