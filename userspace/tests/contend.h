@@ -16,22 +16,29 @@
 
 enum mode { READ, WRITE, NR_MODES };
 
-/* What a waiter saw of its own operations, by the mode that they ask for. */
-struct tally {
-	uint64_t count; /* at least the threshold, and it slept */
+/*
+ * What a thread saw of its own operations. How long one waited lies between the
+ * time that it slept in it and the time that it took: the rest is its use of the
+ * CPU, which includes spinning, and its waits for a CPU.
+ */
+struct sum {
+	uint64_t count;
 	uint64_t total_ns;
 	uint64_t max_ns;
-	uint64_t near; /* within a quarter of the threshold: either side may be right */
-	uint64_t awake; /* at least the threshold without sleeping: preempted, or spun */
+};
+struct tally {
+	struct sum least; /* slept for clearly more than the threshold: that was a wait */
+	struct sum most; /* took nearly the threshold, or longer: may have been one */
 };
 
 struct waiter {
 	const struct op *op; /* static table: same address in every child */
 	pid_t pid;
 	pid_t tid;
-	struct tally tally[NR_MODES];
+	struct tally tally[NR_MODES]; /* by the mode that was asked for */
 	uint64_t long_t0; /* the long operation of this round; 0: none */
 	uint64_t long_ns;
+	uint64_t long_slept_ns;
 	enum mode long_mode;
 	char *page; /* three pages, the middle one is used */
 	char *pool; /* of never touched mappings */
@@ -55,6 +62,7 @@ struct ctl {
 	pid_t holder_tid;
 	uint64_t t0;
 	uint64_t t1;
+	struct sum holder_off_cpu; /* it may have had to wait for the lock itself */
 	char *addr;
 	size_t size;
 	size_t mapped;
@@ -110,19 +118,25 @@ struct op {
 	void (*start)(struct waiter *w);
 };
 const struct op *op_find(const char *name);
+/* Hold, and note for how long the holder was not on a CPU. */
+void holder_hold(void);
 /* One round of a waiter: until it has waited for the hold, or the hold is over. */
 void waiter_round(struct waiter *w, uint32_t round);
 void waiter_start(struct waiter *w);
+/* Between two rounds, by the target's main thread: so that nobody waits for it. */
+void pool_refill(struct waiter *w);
 
 /* FUSE: a file system of one file whose answers can be kept back. */
-#define FUSE_DIR  "/mnt"
-#define FUSE_FILE FUSE_DIR "/hold"
+#define FUSE_PAGES 65536UL
+#define FUSE_DIR   "/mnt"
+#define FUSE_FILE  FUSE_DIR "/hold"
 int fuse_mount(void); /* the fd, or -errno */
 void fuse_serve(int fd, int release_fd); /* never returns */
 void fuse_prepare(void);
 void fuse_hold_write(void);
 void fuse_hold_munmap(void);
 void fuse_hold_read(void);
+void fuse_hold_fault(void);
 void fuse_hold_herd(void);
 
 /* The kernel's own count of queued waits for one lock, by lock:contention_begin. */

@@ -3,15 +3,18 @@
  * How to hold mmap_lock for an exactly known time? By a file system that
  * answers late. Its only file is mapped MAP_SHARED, and:
  *
- *  write-held	a dirty page, and mmap(MAP_FIXED) over it: closing the VMA
- *		writes the page back (fuse_vma_close) under the write lock;
- *  read-held	the same by munmap, which has downgraded the lock by then;
+ *  write-held	a dirty page, and a private mmap of the file opened for direct
+ *		I/O: that writes all pages back first, under the write lock;
+ *  read-held	a file whose times are dirty, and munmap: closing the mapping
+ *		sends them (fuse_vma_close), and the lock is downgraded by then;
  *  read-held	by another process: /proc/PID/mem of a page that is not there
- *		faults without the leave to drop the lock.
+ *		faults without the leave to drop the lock;
+ *  fault	a write to a page that is being written back: it waits for that
+ *		with the VMA's lock where there is one, else with mmap_lock.
  *
  * The request that reaches the server proves that the lock is held, and it
- * stays held until the server answers. Speaks the raw protocol of /dev/fuse;
- * does no more of it than these three need.
+ * stays held until the server answers; but a fault begins only then. Speaks the
+ * raw protocol of /dev/fuse, and no more of it than these need.
  */
 #include "contend.h"
 
@@ -30,12 +33,14 @@
 #include <unistd.h>
 
 #define NODE_FILE    2
-#define FILE_PAGES   65536UL
 #define REQUEST_SIZE (FUSE_MIN_READ_BUFFER + 64 * 1024)
 #define STEP_PAGES   16 /* pages of two rounds are never near each other */
 #define HERD_NS	     100000
 
+#define FOR_DIRECT_IO O_NONBLOCK /* says the client to the server */
+
 static int dev_fd;
+static int direct_fd;
 
 int fuse_mount(void)
 {
@@ -66,10 +71,11 @@ static void reply(uint64_t unique, int error, const void *body, size_t size)
 
 static void reply_init(uint64_t unique)
 {
-	/* No readahead: one page a request. No writeback cache: not needed for mmap. */
+	/* No readahead: one page a request. */
 	struct fuse_init_out out = {
 		.major = FUSE_KERNEL_VERSION,
 		.minor = FUSE_KERNEL_MINOR_VERSION > 31 ? 31 : FUSE_KERNEL_MINOR_VERSION,
+		.flags = FUSE_WRITEBACK_CACHE, /* or its times would never be dirty */
 		.max_background = 16,
 		.congestion_threshold = 12,
 		.max_write = PAGE,
@@ -83,7 +89,7 @@ static struct fuse_attr attr_of(uint64_t node)
 {
 	struct fuse_attr attr = {
 		.ino = node,
-		.size = node == NODE_FILE ? FILE_PAGES * PAGE : 0,
+		.size = node == NODE_FILE ? FUSE_PAGES * PAGE : 0,
 		.mode = node == NODE_FILE ? S_IFREG | 0600 : S_IFDIR | 0700,
 		.nlink = 1,
 		.blksize = PAGE,
@@ -147,22 +153,40 @@ static void reply_write(const struct fuse_in_header *in, const struct fuse_write
 	reply(in->unique, 0, &out, sizeof(out));
 }
 
+static void reply_setattr(const struct fuse_in_header *in, int release_fd)
+{
+	struct fuse_attr_out attr = {.attr_valid = 3600, .attr = attr_of(in->nodeid)};
+
+	if (__atomic_load_n(&ctl->stall, __ATOMIC_ACQUIRE) == FUSE_SETATTR)
+		keep_back(release_fd);
+	reply(in->unique, 0, &attr, sizeof(attr));
+}
+
+static void reply_open(const struct fuse_in_header *in, const struct fuse_open_in *arg)
+{
+	struct fuse_open_out out = {.fh = 1};
+
+	if (arg->flags & FOR_DIRECT_IO)
+		out.open_flags = FOPEN_DIRECT_IO;
+	reply(in->unique, 0, &out, sizeof(out));
+}
+
 static void serve_one(const struct fuse_in_header *in, int release_fd)
 {
 	const void *arg = in + 1;
 	struct fuse_attr_out attr = {.attr_valid = 3600, .attr = attr_of(in->nodeid)};
-	struct fuse_open_out open_out = {.fh = 1};
 
 	switch (in->opcode) {
 	case FUSE_INIT:
 		return reply_init(in->unique);
 	case FUSE_LOOKUP:
 		return reply_lookup(in->unique, arg);
-	case FUSE_GETATTR:
 	case FUSE_SETATTR:
+		return reply_setattr(in, release_fd);
+	case FUSE_GETATTR:
 		return reply(in->unique, 0, &attr, sizeof(attr));
 	case FUSE_OPEN:
-		return reply(in->unique, 0, &open_out, sizeof(open_out));
+		return reply_open(in, arg);
 	case FUSE_READ:
 		return reply_read(in, arg, release_fd);
 	case FUSE_WRITE:
@@ -213,7 +237,7 @@ void fuse_serve(int fd, int release_fd)
 
 static char *page_of_round(void)
 {
-	return ctl->fuse_map + (ctl->round * STEP_PAGES) % FILE_PAGES * PAGE;
+	return ctl->fuse_map + (ctl->round * STEP_PAGES) % FUSE_PAGES * PAGE;
 }
 
 void fuse_prepare(void)
@@ -225,11 +249,14 @@ void fuse_prepare(void)
 		if (fd < 0)
 			die("open of " FUSE_FILE);
 		ctl->fuse_map =
-			mmap(NULL, FILE_PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+			mmap(NULL, FUSE_PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 		if (ctl->fuse_map == MAP_FAILED)
 			die("mmap of " FUSE_FILE);
 		close(fd);
-		madvise(ctl->fuse_map, FILE_PAGES * PAGE, MADV_RANDOM);
+		madvise(ctl->fuse_map, FUSE_PAGES * PAGE, MADV_RANDOM);
+		direct_fd = open(FUSE_FILE, O_RDWR | O_CLOEXEC | FOR_DIRECT_IO);
+		if (direct_fd < 0)
+			die("open of " FUSE_FILE " for direct I/O");
 	}
 	if (opts.means->remote)
 		return;
@@ -242,17 +269,25 @@ static void stall_next(uint32_t opcode)
 	__atomic_store_n(&ctl->stall, opcode, __ATOMIC_RELEASE);
 }
 
+static void map_and_write_back(void)
+{
+	static char *at;
+	int fixed = at ? MAP_FIXED : 0;
+
+	at = mmap(at, PAGE, PROT_READ, MAP_PRIVATE | fixed, direct_fd, 0);
+	if (at == MAP_FAILED)
+		die("private mmap of " FUSE_FILE);
+}
+
 void fuse_hold_write(void)
 {
 	stall_next(FUSE_WRITE);
-	if (mmap(page_of_round(), PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
-		 0) == MAP_FAILED)
-		die("mmap over a FUSE page");
+	map_and_write_back();
 }
 
 void fuse_hold_munmap(void)
 {
-	stall_next(FUSE_WRITE);
+	stall_next(FUSE_SETATTR);
 	if (munmap(page_of_round(), PAGE))
 		die("munmap of a FUSE page");
 }
@@ -272,21 +307,27 @@ void fuse_hold_read(void)
 	close(fd);
 }
 
-void fuse_hold_herd(void)
+void fuse_hold_fault(void)
 {
-	uint64_t end_ns = now_ns() + ctl->hold_ns;
-	char *page = ctl->fuse_map;
+	volatile char *page = page_of_round();
 	int fd = open(FUSE_FILE, O_RDWR | O_CLOEXEC);
 
 	if (fd < 0)
 		die("open of " FUSE_FILE);
+	stall_next(FUSE_WRITE);
+	if (sync_file_range(fd, (char *)page - ctl->fuse_map, PAGE, SYNC_FILE_RANGE_WRITE))
+		die("write-back of a FUSE page");
+	*page = 2;
+	close(fd);
+}
+
+void fuse_hold_herd(void)
+{
+	uint64_t end_ns = now_ns() + ctl->hold_ns;
+
 	go_first();
 	while (now_ns() < end_ns) {
-		*(volatile char *)page = 1;
-		/* Maps the same page again; what closes is the mapping before it. */
-		if (mmap(page, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) ==
-		    MAP_FAILED)
-			die("mmap over a FUSE page");
+		*(volatile char *)ctl->fuse_map = 1;
+		map_and_write_back();
 	}
-	close(fd);
 }

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -75,7 +76,11 @@ static void prepare_empty(void)
 static void prepare_brk(void)
 {
 	char *end = (char *)syscall(SYS_brk, 0);
+	struct sysinfo info;
 
+	/* The heap is accounted for, though it is the zero page alone. */
+	if (!sysinfo(&info) && ctl->size > info.totalram / 2)
+		ctl->size = info.totalram / 2 & -HUGE_SIZE;
 	ctl->addr = end;
 	if ((char *)syscall(SYS_brk, end + ctl->size) != end + ctl->size)
 		die("brk");
@@ -270,6 +275,12 @@ static const struct means means_table[] = {
 	 .wait_by = "mprotect",
 	 .prepare = fuse_prepare,
 	 .hold = fuse_hold_read},
+	{.name = "fuse-fault",
+	 .fixed = true,
+	 .fuse = true,
+	 .wait_by = "madvise",
+	 .prepare = fuse_prepare,
+	 .hold = fuse_hold_fault},
 	{.name = "herd",
 	 .fixed = true,
 	 .fuse = true,

@@ -97,7 +97,7 @@ static void holder_loop(void)
 			ctl->t0 = now_ns();
 			gate_set(&ctl->armed_gate, round);
 		}
-		opts.means->hold();
+		holder_hold();
 		ctl->t1 = now_ns();
 		gate_set(&ctl->held_gate, round);
 	}
@@ -153,6 +153,8 @@ static void target_loop(void)
 	gate_add(&ctl->ready_gate, 1);
 	for (uint32_t round = 1;; round++) {
 		gate_wait(&ctl->prepare_gate, round, 0);
+		for (size_t i = 0; i < opts.n_waiters; i++)
+			pool_refill(&ctl->waiters[i]);
 		opts.means->prepare();
 		gate_set(&ctl->prepared_gate, round);
 	}

@@ -125,9 +125,9 @@ static void print_round(void)
 
 		if (w->long_t0)
 			printf("{\"ev\":\"wait\",\"round\":%u,\"tid\":%d,\"mode\":\"%s\",\"t0\":"
-			       "%" PRIu64 ",\"ns\":%" PRIu64 "}\n",
+			       "%" PRIu64 ",\"ns\":%" PRIu64 ",\"slept_ns\":%" PRIu64 "}\n",
 			       ctl->round, w->tid, w->long_mode == READ ? "read" : "write",
-			       w->long_t0, w->long_ns);
+			       w->long_t0, w->long_ns, w->long_slept_ns);
 	}
 	fflush(stdout);
 }
@@ -163,6 +163,7 @@ static const char *warm_up(uint64_t *ret_lock)
 	}
 	for (size_t i = 0; i < opts.n_waiters; i++)
 		memset(ctl->waiters[i].tally, 0, sizeof(ctl->waiters[i].tally));
+	memset(&ctl->holder_off_cpu, 0, sizeof(ctl->holder_off_cpu));
 	if (learning < 0)
 		return strerror(-learning);
 	if (!*ret_lock)
@@ -189,26 +190,35 @@ static void print_ready(uint64_t lock)
 	fflush(stdout);
 }
 
+static void print_sum(const char *name, const struct sum *sum)
+{
+	printf("\"%s\":{\"count\":%" PRIu64 ",\"total_ns\":%" PRIu64 ",\"max_ns\":%" PRIu64 "}",
+	       name, sum->count, sum->total_ns, sum->max_ns);
+}
+
+static void sum_up(struct sum *sum, const struct sum *one)
+{
+	sum->count += one->count;
+	sum->total_ns += one->total_ns;
+	if (one->max_ns > sum->max_ns)
+		sum->max_ns = one->max_ns;
+}
+
 static void print_tally(enum mode mode, bool remote)
 {
-	struct tally sum = {0};
+	struct tally all = {0};
 
 	for (size_t i = 0; i < opts.n_waiters; i++) {
-		const struct tally *t = &ctl->waiters[i].tally[mode];
-
 		if (ctl->waiters[i].op->remote != remote)
 			continue;
-		sum.count += t->count;
-		sum.total_ns += t->total_ns;
-		sum.near += t->near;
-		sum.awake += t->awake;
-		if (t->max_ns > sum.max_ns)
-			sum.max_ns = t->max_ns;
+		sum_up(&all.least, &ctl->waiters[i].tally[mode].least);
+		sum_up(&all.most, &ctl->waiters[i].tally[mode].most);
 	}
-	printf("\"%s_%s\":{\"count\":%" PRIu64 ",\"total_ns\":%" PRIu64 ",\"max_ns\":%" PRIu64
-	       ",\"near\":%" PRIu64 ",\"awake\":%" PRIu64 "},",
-	       remote ? "remote" : "own", mode == READ ? "read" : "write", sum.count, sum.total_ns,
-	       sum.max_ns, sum.near, sum.awake);
+	printf("\"%s_%s\":{", remote ? "remote" : "own", mode == READ ? "read" : "write");
+	print_sum("least", &all.least);
+	putchar(',');
+	print_sum("most", &all.most);
+	fputs("},", stdout);
 }
 
 static void print_totals(const char *no_perf)
@@ -219,6 +229,8 @@ static void print_totals(const char *no_perf)
 		print_tally(mode, false);
 		print_tally(mode, true);
 	}
+	print_sum("holder_off_cpu", &ctl->holder_off_cpu);
+	putchar(',');
 	if (no_perf)
 		printf("\"perf\":null,\"perf_why\":\"%s\"}\n", no_perf);
 	else

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Who waits, and what do they see? Each waiter runs one cheap operation that
- * takes the target's mmap_lock, as long as a hold is on, and times every call.
- * A call counts as a wait when it took at least the threshold and the thread
- * gave up its CPU by itself meanwhile (getrusage): a call that was merely
- * preempted, or that spun for the lock, did not.
+ * takes the target's mmap_lock, as long as a hold is on, and times every call
+ * by three clocks: a call that was merely preempted, or that spun for the lock,
+ * did not sleep.
  */
 #include "contend.h"
 
@@ -21,7 +20,14 @@
 #define POOL_SIZE (2 * POOL_VMAS * PAGE)
 #define CHURN	  (64 * PAGE)
 
-static long slept(void)
+struct clocks {
+	uint64_t wall_ns;
+	uint64_t cpu_ns; /* on a CPU */
+	uint64_t delay_ns; /* runnable, but not on one */
+	long sleeps;
+};
+
+static long sleeps(void)
 {
 	struct rusage usage;
 
@@ -29,42 +35,105 @@ static long slept(void)
 	return usage.ru_nvcsw;
 }
 
-static void account(struct waiter *w, enum mode mode, uint64_t t0, uint64_t ns, bool gave_up_cpu)
+static uint64_t cpu_ns(void)
 {
-	struct tally *t = &w->tally[mode];
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return ts.tv_sec * 1000000000UL + ts.tv_nsec;
+}
+
+static uint64_t delay_ns(void)
+{
+	static __thread int fd;
+	unsigned long long ns = 0;
+	char text[96] = "";
+
+	if (!fd)
+		fd = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || pread(fd, text, sizeof(text) - 1, 0) <= 0 ||
+	    sscanf(text, "%*u %llu", &ns) != 1)
+		die("read of /proc/thread-self/schedstat");
+	return ns;
+}
+
+/* The wall clock is read last before and first after: the least is least. */
+static struct clocks clocks_before(void)
+{
+	struct clocks at = {.delay_ns = delay_ns(), .sleeps = sleeps()};
+
+	at.cpu_ns = cpu_ns();
+	at.wall_ns = now_ns();
+	return at;
+}
+
+static struct clocks clocks_since(const struct clocks *before)
+{
+	struct clocks at = {.wall_ns = now_ns() - before->wall_ns};
+
+	at.cpu_ns = cpu_ns() - before->cpu_ns;
+	at.delay_ns = delay_ns() - before->delay_ns;
+	at.sleeps = sleeps() - before->sleeps;
+	return at;
+}
+
+static uint64_t less(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : 0;
+}
+
+static void sum_add(struct sum *sum, uint64_t ns)
+{
+	sum->count++;
+	sum->total_ns += ns;
+	if (ns > sum->max_ns)
+		sum->max_ns = ns;
+}
+
+static void account(struct waiter *w, enum mode mode, uint64_t t0, const struct clocks *took)
+{
+	uint64_t slept_ns = less(less(took->wall_ns, took->cpu_ns), took->delay_ns);
 	uint64_t limit = opts.threshold_ns;
 
-	if (ns >= limit - limit / 4 && ns < limit + limit / 4)
-		t->near++;
-	if (ns < limit)
+	if (!took->sleeps) /* interrupts are nobody's time on a CPU */
+		slept_ns = 0;
+	if (took->wall_ns < limit - limit / 4)
 		return;
-	if (!gave_up_cpu) {
-		t->awake++;
+	sum_add(&w->tally[mode].most, took->wall_ns);
+	if (slept_ns >= limit + limit / 4)
+		sum_add(&w->tally[mode].least, slept_ns);
+	if (slept_ns < limit)
 		return;
-	}
-	t->count++;
-	t->total_ns += ns;
-	if (ns > t->max_ns)
-		t->max_ns = ns;
 	w->long_t0 = t0;
-	w->long_ns = ns;
+	w->long_ns = took->wall_ns;
+	w->long_slept_ns = slept_ns;
 	w->long_mode = mode;
 }
 
 static void timed(struct waiter *w, enum mode mode, void (*run)(struct waiter *w))
 {
-	uint64_t t0, t1;
-	long before;
+	struct clocks before, took;
 
 	if (opts.means->storm) { /* the kernel's count is the truth: no time to lose */
 		run(w);
 		return;
 	}
-	before = slept();
-	t0 = now_ns();
+	before = clocks_before();
 	run(w);
-	t1 = now_ns();
-	account(w, mode, t0, t1 - t0, slept() != before);
+	took = clocks_since(&before);
+	account(w, mode, before.wall_ns, &took);
+}
+
+void holder_hold(void)
+{
+	struct clocks before = clocks_before(), took;
+	uint64_t off_ns;
+
+	opts.means->hold();
+	took = clocks_since(&before);
+	off_ns = less(took.wall_ns, took.cpu_ns);
+	if (off_ns >= opts.threshold_ns - opts.threshold_ns / 4)
+		sum_add(&ctl->holder_off_cpu, off_ns);
 }
 
 static void run_mprotect(struct waiter *w)
@@ -83,6 +152,13 @@ static void run_mincore(struct waiter *w)
 	unsigned char vec;
 
 	mincore(w->page, PAGE, &vec);
+}
+
+/* Changes the flags of the mapping that a fuse-fault is in. */
+static void run_madvise(struct waiter *w)
+{
+	w->turn ^= 1;
+	madvise(ctl->fuse_map, FUSE_PAGES * PAGE, w->turn ? MADV_DONTDUMP : MADV_DODUMP);
 }
 
 static void start_page(struct waiter *w)
@@ -108,10 +184,12 @@ static void pool_touch_next(struct waiter *w)
 	*(volatile char *)(w->pool + 2 * w->pool_used * PAGE) = 1;
 }
 
-static void pool_refill(struct waiter *w)
+void pool_refill(struct waiter *w)
 {
+	if (!w->pool)
+		return;
 	for (w->pool_used = 0; w->pool_used < POOL_VMAS; w->pool_used++)
-		timed(w, WRITE, pool_map_next);
+		pool_map_next(w);
 	w->pool_used = 0;
 }
 
@@ -172,6 +250,7 @@ static const struct op op_table[] = {
 	{"mmap", WRITE, false, run_mmap, start_page},
 	{"mincore", READ, false, run_mincore, start_page},
 	{"fault", READ, false, run_fault, start_pool},
+	{"madvise", WRITE, false, run_madvise, NULL},
 	{"churn", WRITE, false, run_churn, NULL},
 	{"process_vm_readv", READ, true, run_pvm, NULL},
 	{"procmem", READ, true, run_procmem, NULL},
@@ -193,18 +272,6 @@ void waiter_start(struct waiter *w)
 		w->op->start(w);
 }
 
-/*
- * Waiters that called without a break would often hold the lock themselves when
- * the hold begins, and be what the others wait for at first.
- */
-static void pace(void)
-{
-	struct timespec ts = {.tv_nsec = 200000};
-
-	if (!opts.means->storm && !opts.means->repeat)
-		nanosleep(&ts, NULL);
-}
-
 static bool over(uint32_t round)
 {
 	return __atomic_load_n(&ctl->held_gate, __ATOMIC_ACQUIRE) >= round;
@@ -222,9 +289,5 @@ void waiter_round(struct waiter *w, uint32_t round)
 		/* It has waited for the hold: done, whatever it was that waited. */
 		if (w->long_t0 && !opts.means->storm && !opts.means->repeat)
 			break;
-		pace();
 	}
-	/* Only now: nobody but other waiters wants the lock between two rounds. */
-	if (w->pool)
-		pool_refill(w);
 }
