@@ -258,6 +258,9 @@ finished() { [ "$(jq .incident.finished "$(records | head -n 1)")" = true ]; }
 	wait_for 10 finished
 	# every wait of the freeze is in it: they all ended after it began
 	jq -e '[.snapshot.procs[].hist.count] | add >= 3' "$record"
+	# and it covers all of it, but for what came before it was seen
+	jq '[.snapshot.meta.window_ns, .incident.wait_ns]' "$record"
+	jq -e '.incident.wait_ns > 3000000000 and .snapshot.meta.window_ns > .incident.wait_ns - 1000000000' "$record"
 	window=$(field snapshot.meta.window_ns)
 	wait_for 10 above snapshot.meta.window_ns $((window + 2500000000))
 	records
