@@ -2,37 +2,41 @@
 /*
  * Which function of this ELF file is at this address?
  *
- * By pread() alone: headers once, then one pass over the symbol tables for a
- * batch of addresses. libelf would load whole tables (a browser's has 100 MB,
- * the daemon may use 16 MiB) and size its own by counts that the file claims.
- * Does not read DWARF, 32-bit files, or follow .gnu_debuglink (usym looks for
- * the separate debug file by build id).
+ * libelf reads headers and symbols, libdw's dwelf the build id and the
+ * debuglink; all of it by ELF_C_READ, which never maps the file. elf_getdata()
+ * would load whole tables (a browser's has 100 MB, the daemon may use 16 MiB),
+ * so a table goes through elf_getdata_rawchunk() in pieces, each by an Elf of
+ * its own, because libelf frees such data only with the Elf. Only the address
+ * ranges of the segments and where the tables are is kept. Does not read DWARF:
+ * no inlined functions, no lines.
  */
-#include <elf.h>
+#include <elfutils/libdwelf.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <gelf.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "elfsym.h"
 #include "nearest.h"
 
-#define MAX_FILE_BYTES (8ULL << 30)
+#define MAX_FILE_BYTES (1ULL << 30)
 #define MAX_LOADS      32 /* linkers make 4 or 5 */
-#define MAX_PHDRS      256
-#define MAX_SHDRS      4096
-#define MAX_NOTE_BYTES 4096
 #define MAX_BUILD_ID   32 /* SHA-1 has 20 */
+#define MAX_LINK_NAME  256
 #define MAX_SYMBOLS    (4ULL << 20) /* a pass takes about 0.1 s then */
 #define MAX_NAME       256
 #define MAX_UNSIZED    4096 /* reach of a function without a size (assembler) */
-#define CHUNK_SYMBOLS  512
+#define CHUNK_SYMBOLS  8192 /* 192 KiB */
 #define NR_TABLES      2 /* .symtab and .dynsym */
 
 struct table {
 	uint64_t offset, nr; /* nr 0: not there */
+	uint64_t entry_bytes;
 	uint64_t str_offset, str_size;
 };
 
@@ -40,9 +44,11 @@ struct elfsym {
 	int fd;
 	uint64_t size;
 	size_t n_loads;
-	Elf64_Phdr loads[MAX_LOADS];
+	GElf_Phdr loads[MAX_LOADS];
 	struct table tables[NR_TABLES];
 	char build_id[2 * MAX_BUILD_ID + 1];
+	char link_name[MAX_LINK_NAME]; /* "": none */
+	uint32_t link_crc;
 };
 
 /* The best symbol so far below a wanted address. */
@@ -53,132 +59,110 @@ struct best {
 	bool global;
 };
 
-/* All or nothing, within the size that the file had when it was opened. */
-static int read_at(const struct elfsym *elf, void *buf, size_t len, uint64_t offset)
-{
-	if (offset > elf->size || len > elf->size - offset)
-		return -EINVAL;
-	return pread(elf->fd, buf, len, offset) == (ssize_t)len ? 0 : -EIO;
-}
-
-static void take_build_id(struct elfsym *elf, const unsigned char *id, size_t len)
+static void read_build_id(struct elfsym *sym, Elf *elf)
 {
 	static const char hex[] = "0123456789abcdef";
+	const void *id = NULL;
+	ssize_t len = dwelf_elf_gnu_build_id(elf, &id);
 
-	if (len > MAX_BUILD_ID)
+	if (len <= 0 || len > MAX_BUILD_ID)
 		return;
-	for (size_t i = 0; i < len; i++) {
-		elf->build_id[2 * i] = hex[id[i] >> 4];
-		elf->build_id[2 * i + 1] = hex[id[i] & 15];
+	for (ssize_t i = 0; i < len; i++) {
+		unsigned char byte = ((const unsigned char *)id)[i];
+
+		sym->build_id[2 * i] = hex[byte >> 4];
+		sym->build_id[2 * i + 1] = hex[byte & 15];
 	}
-	elf->build_id[2 * len] = '\0';
+	sym->build_id[2 * len] = '\0';
 }
 
-static void read_notes(struct elfsym *elf, const Elf64_Phdr *phdr)
+static void read_debuglink(struct elfsym *sym, Elf *elf)
 {
-	unsigned char buf[MAX_NOTE_BYTES];
-	size_t size = phdr->p_filesz, at = 0;
-	Elf64_Nhdr note;
+	GElf_Word crc = 0;
+	const char *name = dwelf_elf_gnu_debuglink(elf, &crc);
 
-	if (size > sizeof(buf) || read_at(elf, buf, size, phdr->p_offset))
+	if (!name || strlen(name) >= sizeof(sym->link_name))
 		return;
-	while (size - at >= sizeof(note)) {
-		size_t name_len, desc_len;
+	strcpy(sym->link_name, name);
+	sym->link_crc = crc;
+}
 
-		memcpy(&note, buf + at, sizeof(note));
-		at += sizeof(note);
-		name_len = ((size_t)note.n_namesz + 3) & ~(size_t)3;
-		desc_len = ((size_t)note.n_descsz + 3) & ~(size_t)3;
-		if (name_len > size - at || desc_len > size - at - name_len)
+static void read_segments(struct elfsym *sym, Elf *elf)
+{
+	size_t n = 0;
+
+	if (elf_getphdrnum(elf, &n))
+		return;
+	for (size_t i = 0; i < n && sym->n_loads < MAX_LOADS; i++) {
+		GElf_Phdr phdr;
+
+		if (!gelf_getphdr(elf, i, &phdr))
 			return;
-		if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 &&
-		    !memcmp(buf + at, "GNU", 4))
-			take_build_id(elf, buf + at + name_len, note.n_descsz);
-		at += name_len + desc_len;
+		if (phdr.p_type == PT_LOAD)
+			sym->loads[sym->n_loads++] = phdr;
 	}
 }
 
-static int read_segments(struct elfsym *elf, const Elf64_Ehdr *ehdr)
+static void take_table(struct elfsym *sym, Elf *elf, const GElf_Shdr *shdr)
 {
-	if (ehdr->e_phnum > MAX_PHDRS || (ehdr->e_phnum && ehdr->e_phentsize != sizeof(Elf64_Phdr)))
-		return -EINVAL;
-	for (size_t i = 0; i < ehdr->e_phnum; i++) {
-		Elf64_Phdr phdr;
-		int err = read_at(elf, &phdr, sizeof(phdr), ehdr->e_phoff + i * sizeof(phdr));
+	struct table *table = &sym->tables[shdr->sh_type == SHT_DYNSYM];
+	size_t entry_bytes = gelf_fsize(elf, ELF_T_SYM, 1, EV_CURRENT);
+	Elf_Scn *scn = elf_getscn(elf, shdr->sh_link);
+	GElf_Shdr names;
 
-		if (err)
-			return err;
-		if (phdr.p_type == PT_LOAD && elf->n_loads < MAX_LOADS)
-			elf->loads[elf->n_loads++] = phdr;
-		if (phdr.p_type == PT_NOTE)
-			read_notes(elf, &phdr);
-	}
-	return 0;
-}
-
-static int read_section(const struct elfsym *elf, const Elf64_Ehdr *ehdr, size_t i,
-			Elf64_Shdr *ret_shdr)
-{
-	if (i >= ehdr->e_shnum)
-		return -EINVAL;
-	return read_at(elf, ret_shdr, sizeof(*ret_shdr), ehdr->e_shoff + i * sizeof(*ret_shdr));
-}
-
-static void take_table(struct elfsym *elf, const Elf64_Ehdr *ehdr, const Elf64_Shdr *shdr)
-{
-	struct table *table = &elf->tables[shdr->sh_type == SHT_DYNSYM];
-	Elf64_Shdr names;
-
-	if (shdr->sh_entsize != sizeof(Elf64_Sym) || read_section(elf, ehdr, shdr->sh_link, &names))
+	if (!entry_bytes || !scn || !gelf_getshdr(scn, &names) || names.sh_type != SHT_STRTAB)
 		return;
-	if (names.sh_type != SHT_STRTAB || names.sh_offset > elf->size ||
-	    names.sh_size > elf->size - names.sh_offset)
+	if (names.sh_offset > sym->size || names.sh_size > sym->size - names.sh_offset ||
+	    shdr->sh_offset > sym->size || shdr->sh_size > sym->size - shdr->sh_offset ||
+	    shdr->sh_size / entry_bytes > MAX_SYMBOLS)
 		return;
 	*table = (struct table){
 		.offset = shdr->sh_offset,
-		.nr = shdr->sh_size / sizeof(Elf64_Sym),
+		.nr = shdr->sh_size / entry_bytes,
+		.entry_bytes = entry_bytes,
 		.str_offset = names.sh_offset,
 		.str_size = names.sh_size,
 	};
-	if (table->nr > MAX_SYMBOLS)
-		table->nr = 0;
 }
 
-/* A file without, or with broken, section headers still has its segments. */
-static void read_sections(struct elfsym *elf, const Elf64_Ehdr *ehdr)
+/* A debug file's sections that are code have no contents: only types are looked at. */
+static void read_sections(struct elfsym *sym, Elf *elf)
 {
-	if (ehdr->e_shnum > MAX_SHDRS || ehdr->e_shentsize != sizeof(Elf64_Shdr))
-		return;
-	for (size_t i = 0; i < ehdr->e_shnum; i++) {
-		Elf64_Shdr shdr;
+	for (Elf_Scn *scn = elf_nextscn(elf, NULL); scn; scn = elf_nextscn(elf, scn)) {
+		GElf_Shdr shdr;
 
-		if (read_section(elf, ehdr, i, &shdr))
+		if (!gelf_getshdr(scn, &shdr))
 			return;
 		if (shdr.sh_type == SHT_SYMTAB || shdr.sh_type == SHT_DYNSYM)
-			take_table(elf, ehdr, &shdr);
+			take_table(sym, elf, &shdr);
 	}
 }
 
-static int read_headers(struct elfsym *elf)
+static int read_headers(struct elfsym *sym)
 {
 	struct stat st;
-	Elf64_Ehdr ehdr;
-	int err;
+	Elf *elf;
+	int err = 0;
 
-	if (fstat(elf->fd, &st))
+	if (fstat(sym->fd, &st))
 		return -errno;
 	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size > MAX_FILE_BYTES)
 		return -EINVAL;
-	elf->size = st.st_size;
-	err = read_at(elf, &ehdr, sizeof(ehdr), 0);
-	if (err)
-		return err;
-	if (memcmp(ehdr.e_ident, ELFMAG, SELFMAG) || ehdr.e_ident[EI_CLASS] != ELFCLASS64 ||
-	    ehdr.e_ident[EI_DATA] != (__BYTE_ORDER == __LITTLE_ENDIAN ? ELFDATA2LSB : ELFDATA2MSB))
+	sym->size = st.st_size;
+	elf_version(EV_CURRENT);
+	elf = elf_begin(sym->fd, ELF_C_READ, NULL);
+	if (!elf)
 		return -EINVAL;
-	err = read_segments(elf, &ehdr);
-	if (!err)
-		read_sections(elf, &ehdr);
+	if (elf_kind(elf) != ELF_K_ELF) {
+		err = -EINVAL;
+		goto out;
+	}
+	read_segments(sym, elf);
+	read_sections(sym, elf);
+	read_build_id(sym, elf);
+	read_debuglink(sym, elf);
+out:
+	elf_end(elf);
 	return err;
 }
 
@@ -214,6 +198,31 @@ const char *elfsym_build_id(const struct elfsym *elf)
 	return elf->build_id;
 }
 
+const char *elfsym_debuglink(const struct elfsym *elf, uint32_t *ret_crc)
+{
+	if (!elf->link_name[0])
+		return NULL;
+	*ret_crc = elf->link_crc;
+	return elf->link_name;
+}
+
+int elfsym_crc(const struct elfsym *elf, uint32_t *ret_crc)
+{
+	unsigned char buf[16384];
+	uLong crc = crc32(0, NULL, 0);
+	uint64_t at = 0;
+	ssize_t len;
+
+	for (; at < elf->size; at += len) {
+		len = pread(elf->fd, buf, sizeof(buf), at);
+		if (len <= 0)
+			return len ? -errno : -EIO;
+		crc = crc32(crc, buf, len);
+	}
+	*ret_crc = crc;
+	return 0;
+}
+
 int elfsym_is_full(const struct elfsym *elf)
 {
 	return elf->tables[0].nr != 0;
@@ -222,7 +231,7 @@ int elfsym_is_full(const struct elfsym *elf)
 int elfsym_vaddr(const struct elfsym *elf, uint64_t file_offset, uint64_t *ret_vaddr)
 {
 	for (size_t i = 0; i < elf->n_loads; i++) {
-		const Elf64_Phdr *load = &elf->loads[i];
+		const GElf_Phdr *load = &elf->loads[i];
 
 		if (file_offset >= load->p_offset &&
 		    file_offset - load->p_offset < load->p_filesz) {
@@ -233,11 +242,11 @@ int elfsym_vaddr(const struct elfsym *elf, uint64_t file_offset, uint64_t *ret_v
 	return -ENOENT;
 }
 
-static void take_symbol(const struct table *table, const Elf64_Sym *sym, const uint64_t *vaddrs,
+static void take_symbol(const struct table *table, const GElf_Sym *sym, const uint64_t *vaddrs,
 			size_t n, struct best *bests)
 {
-	int type = ELF64_ST_TYPE(sym->st_info);
-	bool global = ELF64_ST_BIND(sym->st_info) != STB_LOCAL;
+	int type = GELF_ST_TYPE(sym->st_info);
+	bool global = GELF_ST_BIND(sym->st_info) != STB_LOCAL;
 	struct best *best;
 	size_t slot;
 
@@ -260,19 +269,33 @@ static void take_symbol(const struct table *table, const Elf64_Sym *sym, const u
 	};
 }
 
+/* nr symbols from number at on; false: there is no more to be had. */
+static bool scan_chunk(const struct elfsym *elf, const struct table *table, uint64_t at, size_t nr,
+		       const uint64_t *vaddrs, size_t n, struct best *bests)
+{
+	Elf *file = elf_begin(elf->fd, ELF_C_READ, NULL);
+	Elf_Data *data = NULL;
+	GElf_Sym sym;
+
+	/* the file may have become one of the other class */
+	if (file && gelf_fsize(file, ELF_T_SYM, 1, EV_CURRENT) == table->entry_bytes)
+		data = elf_getdata_rawchunk(file, table->offset + at * table->entry_bytes,
+					    nr * table->entry_bytes, ELF_T_SYM);
+	for (size_t i = 0; data && i < nr && gelf_getsym(data, i, &sym); i++)
+		take_symbol(table, &sym, vaddrs, n, bests);
+	elf_end(file);
+	return data;
+}
+
 static void scan_table(const struct elfsym *elf, const struct table *table, const uint64_t *vaddrs,
 		       size_t n, struct best *bests)
 {
-	Elf64_Sym chunk[CHUNK_SYMBOLS];
-
 	for (uint64_t at = 0; at < table->nr;) {
 		uint64_t left = table->nr - at;
 		size_t nr = left < CHUNK_SYMBOLS ? left : CHUNK_SYMBOLS;
 
-		if (read_at(elf, chunk, nr * sizeof(*chunk), table->offset + at * sizeof(*chunk)))
+		if (!scan_chunk(elf, table, at, nr, vaddrs, n, bests))
 			return;
-		for (size_t i = 0; i < nr; i++)
-			take_symbol(table, &chunk[i], vaddrs, n, bests);
 		at += nr;
 	}
 }
@@ -287,7 +310,7 @@ static int read_name(const struct elfsym *elf, const struct best *best, char **r
 	size_t len = best->name_max < MAX_NAME ? best->name_max : MAX_NAME;
 	char buf[MAX_NAME];
 
-	if (read_at(elf, buf, len, best->name_at))
+	if (pread(elf->fd, buf, len, best->name_at) != (ssize_t)len)
 		return 0;
 	*ret_name = strndup(buf, len);
 	return *ret_name ? 0 : -ENOMEM;

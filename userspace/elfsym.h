@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Function names in one 64-bit ELF file of the host's byte order. The file
- * belongs to whoever runs the watched process and may be hostile, truncated or
- * change while it is read: nothing of it is mapped (a truncated mapping would
- * raise SIGBUS), all counts are bounded, and the symbol table is streamed
- * through a small buffer instead of being loaded.
+ * Function names in one ELF file, 32 or 64 bits, of any byte order, by libelf.
+ * The file belongs to whoever runs the watched process and may be hostile,
+ * truncated or change while it is read: nothing of it is mapped (a truncated
+ * mapping would raise SIGBUS), the symbol tables are streamed in pieces instead
+ * of being loaded, and an Elf lives no longer than one call. What libelf
+ * allocates for a header that lies is bounded by the caller only: usym calls
+ * this in a child process with limits (usym_aside.h).
  */
 #ifndef FAULTLINE_ELFSYM_H
 #define FAULTLINE_ELFSYM_H
@@ -21,13 +23,17 @@ struct elfsym_hit {
 
 /*
  * Takes fd over, also on failure. -EINVAL: no regular file, too large, or no
- * ELF file of this kind; -ENOMEM; -EIO.
+ * ELF file; -ENOMEM; -EIO.
  */
 int elfsym_open(int fd, struct elfsym **ret_elf);
 void elfsym_free(struct elfsym *elf); /* NULL-safe */
 
 /* In lower-case hexadecimal; "" where there is none. */
 const char *elfsym_build_id(const struct elfsym *elf);
+/* Name and CRC-32 of the separate debug file; NULL where none is named. */
+const char *elfsym_debuglink(const struct elfsym *elf, uint32_t *ret_crc);
+/* CRC-32 of the whole file, as a debuglink has it; reads all of it. */
+int elfsym_crc(const struct elfsym *elf, uint32_t *ret_crc);
 /* Nonzero: it has a full symbol table, not only that of the dynamic linker. */
 int elfsym_is_full(const struct elfsym *elf);
 /* Virtual address of what is at this offset of the file; -ENOENT. */

@@ -22,10 +22,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "elfsym.h"
 #include "usym.h"
-
-#define NR_MUTANTS 3000
 
 __attribute__((noinline)) int usym_test_global(int x);
 __attribute__((noinline)) int usym_test_global(int x)
@@ -189,145 +186,13 @@ static void test_not_regular(void **state)
 	usym_free(usym);
 }
 
-static void exercise(const unsigned char *bytes, size_t size)
-{
-	uint64_t vaddrs[] = {0, 0x1000, 0x2345, 0x400000, UINT64_MAX};
-	struct elfsym_hit hits[5];
-	struct elfsym *elf = NULL;
-	int fd = memfd_create("mutant", MFD_CLOEXEC);
-	uint64_t vaddr;
-
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, bytes, size), size);
-	if (elfsym_open(fd, &elf)) {
-		assert_null(elf);
-		return;
-	}
-	if (!elfsym_vaddr(elf, 0x1234, &vaddr))
-		vaddrs[2] = vaddr > 0x1000 && vaddr < 0x400000 ? vaddr : 0x2345;
-	assert_true(strlen(elfsym_build_id(elf)) <= 64);
-	assert_int_equal(elfsym_lookup(elf, vaddrs, 5, hits), 0);
-	for (int i = 0; i < 5; i++)
-		free(hits[i].name);
-	elfsym_free(elf);
-}
-
-static unsigned int step(unsigned int *seed)
-{
-	*seed = *seed * 1664525 + 1013904223;
-	return *seed >> 8;
-}
-
-/* A small ELF file of every part that is read. */
-struct small_elf {
-	Elf64_Ehdr ehdr;
-	Elf64_Phdr phdrs[2];
-	struct {
-		Elf64_Nhdr head;
-		char name[4];
-		unsigned char id[20];
-	} note;
-	Elf64_Sym syms[3];
-	char strings[16];
-	Elf64_Shdr shdrs[3];
-};
-
-static void make_small(struct small_elf *elf)
-{
-	*elf = (struct small_elf){
-		.ehdr = {.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, 1},
-			 .e_type = ET_DYN,
-			 .e_phoff = offsetof(struct small_elf, phdrs),
-			 .e_phentsize = sizeof(Elf64_Phdr),
-			 .e_phnum = 2,
-			 .e_shoff = offsetof(struct small_elf, shdrs),
-			 .e_shentsize = sizeof(Elf64_Shdr),
-			 .e_shnum = 3},
-		.phdrs = {{.p_type = PT_LOAD, .p_vaddr = 0x1000, .p_filesz = sizeof(*elf)},
-			  {.p_type = PT_NOTE,
-			   .p_offset = offsetof(struct small_elf, note),
-			   .p_filesz = sizeof(elf->note)}},
-		.note = {{4, 20, NT_GNU_BUILD_ID}, "GNU", {0xab, 0xcd}},
-		.syms = {{},
-			 {1, ELF64_ST_INFO(STB_GLOBAL, STT_FUNC), 0, 1, 0x1000, 0x10},
-			 {5, ELF64_ST_INFO(STB_LOCAL, STT_FUNC), 0, 1, 0x2000, 0x400}},
-		.strings = "\0one\0two",
-		.shdrs = {{},
-			  {.sh_type = SHT_SYMTAB,
-			   .sh_offset = offsetof(struct small_elf, syms),
-			   .sh_size = sizeof(elf->syms),
-			   .sh_entsize = sizeof(Elf64_Sym),
-			   .sh_link = 2},
-			  {.sh_type = SHT_STRTAB,
-			   .sh_offset = offsetof(struct small_elf, strings),
-			   .sh_size = sizeof(elf->strings)}},
-	};
-}
-
-static void test_small(void **state)
-{
-	const uint64_t vaddrs[] = {0xfff, 0x100f, 0x1010, 0x2345, 0x2400};
-	struct elfsym_hit hits[5] = {};
-	struct elfsym *elf = NULL;
-	struct small_elf small;
-	uint64_t vaddr = 0;
-	int fd = memfd_create("small", MFD_CLOEXEC);
-
-	(void)state;
-	make_small(&small);
-	assert_int_equal(write(fd, &small, sizeof(small)), sizeof(small));
-	assert_int_equal(elfsym_open(fd, &elf), 0);
-	assert_string_equal(elfsym_build_id(elf), "abcd000000000000000000000000000000000000");
-	assert_true(elfsym_is_full(elf));
-	assert_int_equal(elfsym_vaddr(elf, 16, &vaddr), 0);
-	assert_int_equal(vaddr, 0x1010);
-	assert_int_equal(elfsym_vaddr(elf, sizeof(small), &vaddr), -ENOENT);
-	assert_int_equal(elfsym_lookup(elf, vaddrs, 5, hits), 0);
-	assert_null(hits[0].name);
-	assert_string_equal(hits[1].name, "one");
-	assert_int_equal(hits[1].offset, 0xf);
-	assert_null(hits[2].name);
-	assert_string_equal(hits[3].name, "two");
-	assert_int_equal(hits[3].offset, 0x345);
-	assert_null(hits[4].name);
-	free(hits[1].name);
-	free(hits[3].name);
-	elfsym_free(elf);
-}
-
-static void test_truncated(void **state)
-{
-	struct small_elf small;
-
-	(void)state;
-	make_small(&small);
-	for (size_t size = 0; size <= sizeof(small); size++)
-		exercise((unsigned char *)&small, size);
-}
-
-static void test_mutants(void **state)
-{
-	static const unsigned char nasty[] = {0, 1, 0x7f, 0x80, 0xff};
-	struct small_elf small;
-	unsigned char *bytes = (unsigned char *)&small;
-	unsigned int seed = 1;
-
-	(void)state;
-	for (int i = 0; i < NR_MUTANTS; i++) {
-		make_small(&small);
-		for (unsigned int n = step(&seed) % 6 + 1; n > 0; n--)
-			bytes[step(&seed) % sizeof(small)] = nasty[step(&seed) % 5];
-		exercise(bytes, sizeof(small));
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_own_functions), cmocka_unit_test(test_library),
-		cmocka_unit_test(test_fallbacks),     cmocka_unit_test(test_not_regular),
-		cmocka_unit_test(test_small),	      cmocka_unit_test(test_truncated),
-		cmocka_unit_test(test_mutants),
+		cmocka_unit_test(test_own_functions),
+		cmocka_unit_test(test_library),
+		cmocka_unit_test(test_fallbacks),
+		cmocka_unit_test(test_not_regular),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
