@@ -2,50 +2,69 @@
 /*
  * Which function of which file is at this address of that process?
  *
- * The process chooses its files, so: paths are resolved inside its root
- * (openat2, no magic links), only regular files are read, and only on file systems that
- * answer by themselves (a FUSE server that is the watched process could stall
- * its observer for ever). What is opened must have the inode that is mapped.
- * The function table is that of the separate debug file with its build id, if
- * installed, else its own. Names are as linked: not demangled, no inlined functions.
+ * Names are found in a child process (usym_aside), which opens the files
+ * (usym_open), reads them (elfsym), answers in shared memory and is gone, and
+ * with it all memory: the parent keeps only the names, for a while. A file that
+ * crashes or stalls the child costs its names, and the process is not tried
+ * again for a while. Names are as linked: not demangled, no inlined functions.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
-#include <linux/openat2.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
 
 #include "elfsym.h"
 #include "namecache.h"
 #include "nearest.h"
 #include "text.h"
 #include "usym.h"
+#include "usym_aside.h"
+#include "usym_open.h"
 
-#define MAX_MODULES 32 /* open files, twice as many with debug files */
-#define CLEAN_NAME  512
+#define CLEAN_NAME    512
+#define MAX_FUNCTION  256
+#define MAX_ID	      65
+#define TIMEOUT_MS    800 /* in all for one stack: it must not delay the look at locks */
+#define REMEMBER_NS   60000000000ULL /* an inode's number is used again some day */
+#define NR_DISTRUSTED 16
 
-struct module {
-	dev_t dev;
-	uint64_t ino; /* 0: free */
-	uint64_t used; /* usym->clock when last used */
-	uint64_t serial; /* usym->clock when opened: its space in the cache */
+/* What the child found out about one address. */
+struct answer {
+	uint64_t offset; /* of the address in the function */
+	bool opened; /* the file was read */
 	bool dev_differs;
-	struct elfsym *elf;
-	struct elfsym *debug; /* NULL: none */
+	char function[MAX_FUNCTION]; /* raw bytes; "": none known */
+	char build_id[MAX_ID];
+};
+
+struct question {
+	const struct vma_info *vma;
+	uint64_t addr;
+};
+
+/* All questions of one stack that the cache does not answer. */
+struct job {
+	const char *debug_dir;
+	uint32_t pid;
+	size_t n;
+	struct question *questions;
+	struct answer *answers; /* shared with the child */
 };
 
 struct usym {
 	char *debug_dir;
-	uint64_t clock;
-	struct namecache *cache; /* names of functions, by offset in the file */
-	struct module modules[MAX_MODULES];
+	struct namecache *cache;
+	pid_t lingering; /* killed, but not dead yet; 0: none */
+	size_t next_distrusted;
+	struct {
+		uint32_t pid;
+		uint64_t until_ns;
+	} distrusted[NR_DISTRUSTED];
 };
 
 struct usym *usym_new(const char *debug_dir)
@@ -63,146 +82,23 @@ struct usym *usym_new(const char *debug_dir)
 	return usym;
 }
 
-static void forget(struct module *module)
-{
-	elfsym_free(module->elf);
-	elfsym_free(module->debug);
-	*module = (struct module){};
-}
-
 void usym_free(struct usym *usym)
 {
 	if (!usym)
 		return;
-	for (size_t i = 0; i < MAX_MODULES; i++)
-		forget(&usym->modules[i]);
+	if (usym->lingering)
+		waitpid(usym->lingering, NULL, WNOHANG);
 	namecache_free(usym->cache);
 	free(usym->debug_dir);
 	free(usym);
 }
 
-/* virtiofs and 9p answer as the hypervisor does, which the whole machine depends on */
-static bool answers_by_itself(const char *fs_type)
+static uint64_t now_ns(void)
 {
-	static const char *const local[] = {
-		"ext2",	   "ext3",  "ext4", "xfs",   "btrfs", "tmpfs",	  "ramfs",  "rootfs",
-		"overlay", "f2fs",  "zfs",  "erofs", "vfat",  "bcachefs", "exfat",  "squashfs",
-		"iso9660", "ntfs3", "9p",   "jfs",   "udf",   "virtiofs", "nilfs2", "reiserfs",
-	};
+	struct timespec now;
 
-	for (size_t i = 0; i < sizeof(local) / sizeof(*local); i++)
-		if (!strcmp(local[i], fs_type))
-			return true;
-	return false;
-}
-
-/* The file as the process sees it; absolute links stay inside its root. */
-static int open_in_root(uint32_t pid, const char *path)
-{
-	struct open_how how = {
-		.flags = O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC,
-		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
-	};
-	char root[32];
-	int root_fd, fd;
-
-	snprintf(root, sizeof(root), "/proc/%" PRIu32 "/root", pid);
-	root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (root_fd < 0)
-		return -errno;
-	fd = syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
-	if (fd < 0)
-		fd = -errno;
-	close(root_fd);
-	return fd;
-}
-
-/* Also when the path is gone or now names another file, as after an upgrade. */
-static int open_exe(uint32_t pid)
-{
-	char path[32];
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%" PRIu32 "/exe", pid);
-	fd = open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
-}
-
-/* *ret_elf, or -errno: -ESTALE when the file is not the one that is mapped. */
-static int open_mapped(uint32_t pid, const struct vma_info *vma, struct elfsym **ret_elf,
-		       bool *ret_dev_differs)
-{
-	struct stat st;
-	int fd = -ENOENT;
-
-	if (!answers_by_itself(vma->fs_type))
-		return -EOPNOTSUPP;
-	if (vma->flags & FL_VMA_EXE)
-		fd = open_exe(pid);
-	if (fd < 0 && vma->path && vma->path[0] == '/')
-		fd = open_in_root(pid, vma->path);
-	if (fd < 0)
-		return fd;
-	if (fstat(fd, &st) || st.st_ino != vma->ino) {
-		close(fd);
-		return -ESTALE;
-	}
-	*ret_dev_differs = st.st_dev != vma->dev;
-	return elfsym_open(fd, ret_elf);
-}
-
-static struct elfsym *open_debug(const struct usym *usym, const struct elfsym *elf)
-{
-	const char *id = elfsym_build_id(elf);
-	struct elfsym *debug = NULL;
-	char path[PATH_MAX];
-	int fd, len;
-
-	if (elfsym_is_full(elf) || strlen(id) < 4)
-		return NULL;
-	len = snprintf(path, sizeof(path), "%s/.build-id/%.2s/%s.debug", usym->debug_dir, id,
-		       id + 2);
-	if (len < 0 || (size_t)len >= sizeof(path))
-		return NULL;
-	fd = open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0 || elfsym_open(fd, &debug))
-		return NULL;
-	if (strcmp(elfsym_build_id(debug), id)) {
-		elfsym_free(debug);
-		return NULL;
-	}
-	return debug;
-}
-
-/*
- * The module of a mapping, NULL if there is none that can be read. An open
- * file keeps its inode number from being reused, so (dev, ino) names it.
- */
-static struct module *module_of(struct usym *usym, uint32_t pid, const struct vma_info *vma)
-{
-	struct module *victim = &usym->modules[0];
-	struct module fresh = {.dev = vma->dev, .ino = vma->ino};
-
-	usym->clock++;
-	if (!vma->ino)
-		return NULL;
-	for (size_t i = 0; i < MAX_MODULES; i++) {
-		struct module *module = &usym->modules[i];
-
-		if (module->ino == vma->ino && module->dev == vma->dev) {
-			module->used = usym->clock;
-			return module;
-		}
-		if (module->used < victim->used)
-			victim = module;
-	}
-	if (open_mapped(pid, vma, &fresh.elf, &fresh.dev_differs))
-		return NULL;
-	fresh.debug = open_debug(usym, fresh.elf);
-	fresh.used = fresh.serial = usym->clock;
-	forget(victim);
-	*victim = fresh;
-	return victim;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ULL + now.tv_nsec;
 }
 
 static uint64_t file_offset(const struct vma_info *vma, uint64_t addr)
@@ -210,134 +106,250 @@ static uint64_t file_offset(const struct vma_info *vma, uint64_t addr)
 	return addr - vma->start + vma->offset;
 }
 
-static const char *base_name(const struct vma_info *vma)
+static bool same_file(const struct vma_info *a, const struct vma_info *b)
+{
+	return a->ino == b->ino && a->dev == b->dev;
+}
+
+/* --- in the child */
+
+/* Addresses of this file, as the file numbers them. */
+static size_t collect(const struct job *job, size_t first, const struct elfsym *elf,
+		      uint64_t *vaddrs)
+{
+	size_t n = 0;
+
+	for (size_t i = first; i < job->n; i++) {
+		const struct question *q = &job->questions[i];
+
+		if (same_file(q->vma, job->questions[first].vma) &&
+		    !elfsym_vaddr(elf, file_offset(q->vma, q->addr), &vaddrs[n]))
+			n++;
+	}
+	nearest_sort(vaddrs, &n);
+	return n;
+}
+
+static void answer_one(struct answer *answer, const struct question *q, const struct elfsym *elf,
+		       const uint64_t *vaddrs, const struct elfsym_hit *hits, size_t n)
+{
+	uint64_t vaddr;
+	size_t slot;
+
+	snprintf(answer->build_id, sizeof(answer->build_id), "%s", elfsym_build_id(elf));
+	if (elfsym_vaddr(elf, file_offset(q->vma, q->addr), &vaddr))
+		return;
+	slot = nearest_slot(vaddrs, n, vaddr);
+	if (slot == n || !hits[slot].name)
+		return;
+	snprintf(answer->function, sizeof(answer->function), "%s", hits[slot].name);
+	answer->offset = hits[slot].offset;
+}
+
+/* All questions about the file of the first one. */
+static void answer_file(const struct job *job, size_t first)
+{
+	const struct vma_info *vma = job->questions[first].vma;
+	uint64_t *vaddrs = calloc(job->n, sizeof(*vaddrs));
+	struct elfsym_hit *hits = calloc(job->n, sizeof(*hits));
+	struct elfsym *elf = NULL, *debug = NULL;
+	bool dev_differs = false;
+	size_t n = 0;
+
+	if (!vaddrs || !hits || usym_open_mapped(job->pid, vma, &elf, &dev_differs))
+		goto out;
+	/* the separate file, if any, has all functions, not only the exported ones */
+	debug = usym_open_debug(job->debug_dir, job->pid, vma, elf);
+	n = collect(job, first, elf, vaddrs);
+	if (elfsym_lookup(debug ? debug : elf, vaddrs, n, hits))
+		goto out;
+	for (size_t i = first; i < job->n; i++) {
+		if (!same_file(job->questions[i].vma, vma))
+			continue;
+		answer_one(&job->answers[i], &job->questions[i], elf, vaddrs, hits, n);
+		job->answers[i].dev_differs = dev_differs;
+		job->answers[i].opened = true;
+	}
+out:
+	elfsym_free(debug);
+	elfsym_free(elf);
+	for (size_t i = 0; hits && i < n; i++)
+		free(hits[i].name);
+	free(hits);
+	free(vaddrs);
+}
+
+static void answer_all(void *arg)
+{
+	const struct job *job = arg;
+
+	for (size_t i = 0; i < job->n; i++) {
+		bool asked = false;
+
+		for (size_t j = 0; j < i && !asked; j++)
+			asked = same_file(job->questions[j].vma, job->questions[i].vma);
+		if (!asked)
+			answer_file(job, i);
+	}
+}
+
+/* --- in the parent */
+
+/* What follows the address where no function is known: " [file+0x12 BUILDID]". */
+static char *place(const struct vma_info *vma, uint64_t addr, const struct answer *answer)
+{
+	const char *slash = strrchr(vma->path, '/'), *file = slash ? slash + 1 : vma->path;
+	const char *id = answer ? answer->build_id : "";
+	char clean[CLEAN_NAME];
+	char *text;
+
+	text_clean(clean, sizeof(clean), file, strlen(file));
+	if (asprintf(&text, " [%s%s+0x%" PRIx64 "%s%s]", clean,
+		     answer && answer->dev_differs ? "?" : "", file_offset(vma, addr),
+		     id[0] ? " " : "", id) < 0)
+		return NULL;
+	return text;
+}
+
+static char *function_name(const struct vma_info *vma, const struct answer *answer)
 {
 	const char *slash = vma->path ? strrchr(vma->path, '/') : NULL;
-
-	return slash ? slash + 1 : vma->path ? vma->path : "?";
-}
-
-static char *raw_name(const struct vma_info *vma, const struct module *module, uint64_t addr)
-{
-	const char *file;
-	const char *id = module ? elfsym_build_id(module->elf) : "";
-	char clean[CLEAN_NAME];
-	char *name = NULL;
-	int len;
-
-	if (!vma || !vma->path) {
-		len = asprintf(&name, "0x%016" PRIx64, addr);
-	} else {
-		file = base_name(vma);
-		text_clean(clean, sizeof(clean), file, strlen(file));
-		len = asprintf(&name, "0x%016" PRIx64 " [%s%s+0x%" PRIx64 "%s%s]", addr, clean,
-			       module && module->dev_differs ? "?" : "", file_offset(vma, addr),
-			       id[0] ? " " : "", id);
-	}
-	return len < 0 ? NULL : name;
-}
-
-static char *function_name(const struct vma_info *vma, const struct module *module,
-			   const struct elfsym_hit *hit)
-{
-	const char *file = base_name(vma);
+	const char *file = slash ? slash + 1 : vma->path ? vma->path : "?";
 	char clean_file[CLEAN_NAME], clean[CLEAN_NAME];
 	char *name;
 
 	text_clean(clean_file, sizeof(clean_file), file, strlen(file));
-	text_clean(clean, sizeof(clean), hit->name, strlen(hit->name));
-	if (asprintf(&name, "%s+0x%" PRIx64 " [%s%s]", clean, hit->offset, clean_file,
-		     module->dev_differs ? "?" : "") < 0)
+	text_clean(clean, sizeof(clean), answer->function, strlen(answer->function));
+	if (asprintf(&name, "%s+0x%" PRIx64 " [%s%s]", clean, answer->offset, clean_file,
+		     answer->dev_differs ? "?" : "") < 0)
 		return NULL;
 	return name;
 }
 
-/* What one pass over a module needs: the addresses of a batch that lie in it. */
-struct batch {
-	uint64_t *vaddrs;
-	struct elfsym_hit *hits;
-	size_t n;
-};
-
-static bool same_file(const struct vma_info *a, const struct vma_info *b)
+/* The cache holds a name, or the place, which begins with a space. */
+static char *with_address(const char *text, uint64_t addr)
 {
-	return a->ino == b->ino && a->dev == b->dev && a->ino;
+	char *name;
+
+	if (text[0] && text[0] != ' ')
+		return strdup(text);
+	return asprintf(&name, "0x%016" PRIx64 "%s", addr, text) < 0 ? NULL : name;
 }
 
-/* A name of its own for the caller; "" in the cache: no function is known there. */
-static char *cached_name(struct usym *usym, const struct module *module, const struct vma_info *vma,
-			 uint64_t addr)
+/* Files of one process only: FNV-1a over what tells them apart. */
+static uint64_t space_of(uint32_t pid, const struct vma_info *vma)
 {
-	const char *name = namecache_get(usym->cache, module->serial, file_offset(vma, addr), 0);
+	const uint64_t parts[] = {pid, vma->dev, vma->ino};
+	uint64_t hash = 0xcbf29ce484222325;
 
-	if (!name)
-		return NULL;
-	return name[0] ? strdup(name) : raw_name(vma, module, addr);
+	for (size_t i = 0; i < sizeof(parts); i++)
+		hash = (hash ^ ((const unsigned char *)parts)[i]) * 0x100000001b3;
+	return hash;
 }
 
-static char *fresh_name(struct usym *usym, const struct module *module, const struct vma_info *vma,
-			uint64_t addr, const struct elfsym_hit *hit)
+static bool is_distrusted(const struct usym *usym, uint32_t pid)
 {
-	char *name = hit ? function_name(vma, module, hit) : raw_name(vma, module, addr);
+	uint64_t now = now_ns();
 
-	if (name)
-		namecache_put(usym->cache, module->serial, file_offset(vma, addr), hit ? name : "",
-			      NAMECACHE_FOREVER);
-	return name;
+	for (size_t i = 0; i < NR_DISTRUSTED; i++)
+		if (usym->distrusted[i].pid == pid && usym->distrusted[i].until_ns > now)
+			return true;
+	return false;
 }
 
-static int name_rest(struct usym *usym, const struct module *module, const struct batch *batch,
-		     const struct vma_info *vmas, const uint64_t *addrs, size_t n, char **names)
+/* Answers stay empty where the child did not come to. */
+static void ask(struct usym *usym, struct job *job)
 {
-	for (size_t i = 0; i < n; i++) {
-		size_t slot = batch->n;
-		uint64_t vaddr;
+	int err;
 
-		if (names[i] || !same_file(&vmas[i], &vmas[0]))
-			continue;
-		if (!elfsym_vaddr(module->elf, file_offset(&vmas[i], addrs[i]), &vaddr))
-			slot = nearest_slot(batch->vaddrs, batch->n, vaddr);
-		names[i] = fresh_name(usym, module, &vmas[i], addrs[i],
-				      slot < batch->n && batch->hits[slot].name ? &batch->hits[slot]
-										: NULL);
-		if (!names[i])
-			return -ENOMEM;
+	if (usym->lingering && !waitpid(usym->lingering, NULL, WNOHANG))
+		return;
+	usym->lingering = 0;
+	if (is_distrusted(usym, job->pid))
+		return;
+	err = usym_aside(answer_all, job, TIMEOUT_MS, &usym->lingering);
+	if (err == -ETIMEDOUT || err == -EFAULT) {
+		size_t i = usym->next_distrusted++ % NR_DISTRUSTED;
+
+		usym->distrusted[i].pid = job->pid;
+		usym->distrusted[i].until_ns = now_ns() + REMEMBER_NS;
 	}
-	return 0;
+	for (size_t i = 0; i < job->n; i++) { /* whatever became of the child */
+		job->answers[i].function[MAX_FUNCTION - 1] = '\0';
+		job->answers[i].build_id[MAX_ID - 1] = '\0';
+	}
 }
 
-/* Name all addresses that lie in the same file as the first one. */
-static int resolve_file(struct usym *usym, const struct module *module, const struct vma_info *vmas,
-			const uint64_t *addrs, size_t n, char **names)
+/* One name for one question, and into the cache. */
+static char *name_one(struct usym *usym, const struct job *job, size_t i)
 {
-	struct batch batch = {
-		.vaddrs = calloc(n, sizeof(*batch.vaddrs)),
-		.hits = calloc(n, sizeof(*batch.hits)),
-	};
-	int err = -ENOMEM;
+	const struct question *q = &job->questions[i];
+	const struct answer *answer = &job->answers[i];
+	char *text, *name;
 
-	if (!batch.vaddrs || !batch.hits)
+	if (answer->opened && answer->function[0])
+		text = function_name(q->vma, answer);
+	else
+		text = q->vma->path ? place(q->vma, q->addr, answer) : strdup("");
+	if (!text)
+		return NULL;
+	namecache_put(usym->cache, space_of(job->pid, q->vma), file_offset(q->vma, q->addr), text,
+		      now_ns() + REMEMBER_NS);
+	name = with_address(text, q->addr);
+	free(text);
+	return name;
+}
+
+/* Without the file: from the cache, or what needs no file. NULL: must be asked for. */
+static int name_at_once(struct usym *usym, uint32_t pid, const struct vma_info *vma, uint64_t addr,
+			char **ret_name)
+{
+	const char *known = NULL;
+	char *text = NULL;
+
+	if (vma && vma->end && vma->ino) {
+		known = namecache_get(usym->cache, space_of(pid, vma), file_offset(vma, addr),
+				      now_ns());
+		if (!known)
+			return 0;
+	} else if (vma && vma->path) {
+		known = text = place(vma, addr, NULL);
+	} else {
+		known = "";
+	}
+	*ret_name = known ? with_address(known, addr) : NULL;
+	free(text);
+	return *ret_name ? 0 : -ENOMEM;
+}
+
+/* Fill in the names that are still NULL. */
+static int name_rest(struct usym *usym, uint32_t pid, const struct vma_info *vmas,
+		     const uint64_t *addrs, size_t n, char **names)
+{
+	size_t bytes = n * sizeof(struct answer);
+	struct job job = {.debug_dir = usym->debug_dir, .pid = pid};
+	int err = 0;
+
+	job.questions = calloc(n, sizeof(*job.questions));
+	job.answers = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (!job.questions || job.answers == MAP_FAILED) {
+		err = -ENOMEM;
 		goto out;
-	for (size_t i = 0; i < n; i++) {
-		if (names[i] || !same_file(&vmas[i], &vmas[0]))
-			continue;
-		names[i] = cached_name(usym, module, &vmas[i], addrs[i]);
-		if (!names[i] && !elfsym_vaddr(module->elf, file_offset(&vmas[i], addrs[i]),
-					       &batch.vaddrs[batch.n]))
-			batch.n++;
 	}
-	nearest_sort(batch.vaddrs, &batch.n);
-	/* the separate file, if any, has all functions, not only the exported ones */
-	err = batch.n ? elfsym_lookup(module->debug ? module->debug : module->elf, batch.vaddrs,
-				      batch.n, batch.hits)
-		      : 0;
-	if (!err)
-		err = name_rest(usym, module, &batch, vmas, addrs, n, names);
+	for (size_t i = 0; i < n; i++)
+		if (!names[i])
+			job.questions[job.n++] = (struct question){&vmas[i], addrs[i]};
+	ask(usym, &job);
+	for (size_t i = 0, j = 0; i < n && !err; i++) {
+		if (names[i])
+			continue;
+		names[i] = name_one(usym, &job, j++);
+		err = names[i] ? 0 : -ENOMEM;
+	}
 out:
-	for (size_t i = 0; batch.hits && i < batch.n; i++)
-		free(batch.hits[i].name);
-	free(batch.hits);
-	free(batch.vaddrs);
+	if (job.answers != MAP_FAILED)
+		munmap(job.answers, bytes);
+	free(job.questions);
 	return err;
 }
 
@@ -345,22 +357,15 @@ int usym_resolve(struct usym *usym, uint32_t pid, const struct vma_info *vmas,
 		 const uint64_t *addrs, size_t n, char **ret_names)
 {
 	char **names = calloc(n + 1, sizeof(*names));
+	bool rest = false;
 	int err = names ? 0 : -ENOMEM;
 
 	for (size_t i = 0; !err && i < n; i++) {
-		const struct vma_info *vma = vmas ? &vmas[i] : NULL;
-		struct module *module;
-
-		if (names[i])
-			continue;
-		module = vma && vma->end ? module_of(usym, pid, vma) : NULL;
-		if (module)
-			err = resolve_file(usym, module, vma, &addrs[i], n - i, &names[i]);
-		else
-			names[i] = raw_name(vma, NULL, addrs[i]);
-		if (!names[i])
-			err = -ENOMEM;
+		err = name_at_once(usym, pid, vmas ? &vmas[i] : NULL, addrs[i], &names[i]);
+		rest |= !names[i];
 	}
+	if (!err && rest)
+		err = name_rest(usym, pid, vmas, addrs, n, names);
 	for (size_t i = 0; i < n; i++) {
 		if (!err)
 			ret_names[i] = names[i];

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Names of user addresses. Opens the files that vmas found, as the process sees
- * them, and only if they are the ones that are mapped; keeps a bounded number
- * of them open. Never touches the process's mmap_lock. Not thread-safe.
+ * them, and only if they are the ones that are mapped, in a child process with
+ * limits: no file crashes, stalls or fattens the caller. Never touches the
+ * process's mmap_lock. Forks. Not thread-safe.
  */
 #ifndef FAULTLINE_USYM_H
 #define FAULTLINE_USYM_H
