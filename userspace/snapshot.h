@@ -20,7 +20,7 @@
 #include "hist.h"
 
 #define SNAPSHOT_SCHEMA	  1
-#define SNAPSHOT_COMM_LEN (4 * FL_COMM_LEN) /* each byte may become \xNN */
+#define SNAPSHOT_COMM_LEN (4UL * FL_COMM_LEN) /* each byte may become \xNN */
 
 struct snap_task {
 	uint32_t tid; /* 0: not known */

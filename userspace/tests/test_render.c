@@ -65,20 +65,10 @@ static void assert_hasnt(const char *text, const char *part)
 
 /* The names that somebody gives a process to break what reads our output. */
 static const char *const hostile[] = {
-	"\033[2J\033[31m",
-	"a\nb\r\nc",
-	"\xff\xfe\x80",
-	"\xe2\x80\xaegnp.exe",
-	"=1+1,\"x\"",
-	"-2",
-	"@x;y z",
-	"\"quoted\"",
-	"back\\slash",
-	"{x=\"y\"} 1",
-	"a\tb",
-	"</svg><b>",
-	"%s%n%d",
-	"\302\2331m", /* the one-character form of ESC [ */
+	/* the second is the one-character form of ESC [ */
+	"\033[2J\033[31m",     "\302\2331m",  "a\nb\r\nc", "a\tb",   "\xff\xfe\x80",
+	"\xe2\x80\xaegnp.exe", "=1+1,\"x\"",  "-2",	   "@x;y z", "\"quoted\"",
+	"back\\slash",	       "{x=\"y\"} 1", "</svg><b>", "%s%n%d",
 };
 #define N_HOSTILE (sizeof(hostile) / sizeof(hostile[0]))
 
