@@ -213,11 +213,13 @@ finished() { [ "$(jq .incident.finished "$(records | head -n 1)")" = true ]; }
 	kill -KILL "$DAEMON"
 	wait_for 5 gone "$DAEMON"
 	"$DIR/faultline" incidents list --dir "$DIR/incidents" -O json >"$DIR/list"
-	[ "$(jq 'length' "$DIR/list")" = "$(n_records)" ] || jq . "$DIR/list"
+	[ "$(jq -s '[.[] | if type == "array" then .[] else . end] | length' "$DIR/list")" = "$(n_records)" ]
+	half=$DIR/incidents/.20260102T030405Z-1-1.tmp # as a writer that was killed leaves it
+	head -c 100 "$(records | head -n 1)" >"$half"
 	first=$(basename "$(records | head -n 1)" .json)
 	daemon_start
 	"$DIR/faultline" incidents show "$first" --dir "$DIR/incidents" | grep -q "$TARGET"
-	! compgen -G "$DIR/incidents/.*.tmp*"
+	[ ! -e "$half" ]
 }
 
 @test "the service manager is told" {
