@@ -124,6 +124,7 @@ void session_close(struct session *session)
 	probe_close(session->probe);
 	usym_free(session->usym);
 	vmas_free(session->vmas);
+	free(session->vmas_why);
 	ksym_free(session->ksym);
 	tally_free(session->tally);
 	free(session->detached_reason);

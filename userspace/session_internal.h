@@ -26,6 +26,8 @@ struct session {
 	struct ksym *ksym;
 	struct vmas *vmas; /* opened on first use, when user stacks are wanted */
 	struct usym *usym;
+	int vmas_err; /* of opening vmas, with the reason; 0: it is open */
+	char *vmas_why;
 	struct kernel_facts facts;
 	session_wait_fn on_wait;
 	session_wants_fn wants;
@@ -65,8 +67,11 @@ int session_fill_meta(struct session *session, struct snapshot *snap);
  */
 int session_kernel_stack(struct session *session, struct snapshot *snap, const __u64 *ips,
 			 size_t n);
-int session_user_stack(struct session *session, struct snapshot *snap, uint32_t tgid,
+/* tid: one of its threads that probably still runs; 0: not known */
+int session_user_stack(struct session *session, struct snapshot *snap, uint32_t tgid, uint32_t tid,
 		       const __u64 *ips, size_t n);
+/* Add the row "user_stacks" to the features; opens what user stacks need. */
+int session_user_feature(struct session *session, struct snapshot *snap);
 /* The totals by stack, and the sampled stacks of holders. */
 int session_fill_stacks(struct session *session, struct snapshot *snap);
 /* Frame names without offset, for cause_of(); fills at most max. */

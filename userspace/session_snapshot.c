@@ -109,7 +109,7 @@ int session_add_event(struct session *session, struct snapshot *snap, const stru
 	row->kstack = session_kernel_stack(session, snap, ips, n);
 	refine(snap, row->kstack, &row->waiter, &event->wait.self);
 	n = probe_stack_ips(session->probe, true, event->ustack, ips);
-	row->ustack = session_user_stack(session, snap, row->waiter.tgid, ips, n);
+	row->ustack = session_user_stack(session, snap, row->waiter.tgid, row->waiter.tid, ips, n);
 	return 0;
 }
 
@@ -214,7 +214,7 @@ static int fill_features(struct session *session, struct snapshot *snap)
 		to->state = from->state;
 		to->reason = *from->reason ? text_clean_dup(from->reason) : NULL;
 	}
-	return 0;
+	return session->opts.user_stacks ? session_user_feature(session, snap) : 0;
 }
 
 void session_stamp(struct snap_meta *meta)

@@ -3,7 +3,9 @@
  * Stacks with names. Kernel stacks through ksym; user stacks through the
  * mappings that vmas learns without the process's lock, and usym.
  */
+#include <dirent.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +14,8 @@
 #include "text.h"
 #include "usym.h"
 #include "vmas.h"
+
+#define MAX_THREADS 64 /* tried in place of a main thread that has exited */
 
 /* Add a stack of these names, which it takes over. -1: no memory. */
 static int add_stack(struct snapshot *snap, char **names, size_t n)
@@ -61,32 +65,87 @@ int session_kernel_stack(struct session *session, struct snapshot *snap, const _
 /* On first use only: without the mappings (see vmas.h) raw addresses are shown. */
 static int open_user_symbols(struct session *session)
 {
-	char *why = NULL;
-
 	if (session->usym)
 		return 0;
-	if (vmas_new(&session->vmas, &why))
-		free(why);
 	session->usym = usym_new(NULL);
-	return session->usym ? 0 : -ENOMEM;
+	if (!session->usym)
+		return -ENOMEM;
+	session->vmas_err = vmas_new(&session->vmas, &session->vmas_why);
+	return 0;
 }
 
-int session_user_stack(struct session *session, struct snapshot *snap, uint32_t tgid,
+int session_user_feature(struct session *session, struct snapshot *snap)
+{
+	struct snap_feature *feature = snapshot_add_feature(snap);
+
+	if (!feature || open_user_symbols(session))
+		return -ENOMEM;
+	feature->name = strdup("user_stacks");
+	feature->state = !session->vmas_err		 ? FEATURE_ON
+			 : session->vmas_err == -ENOTSUP ? FEATURE_OFF
+							 : FEATURE_FAILED;
+	if (session->vmas_err)
+		feature->reason = text_clean_dup(session->vmas_why ? session->vmas_why
+								   : strerror(-session->vmas_err));
+	return 0;
+}
+
+/* A thread that has exited, as the main thread may have, has no mappings. */
+static bool mapped_by(struct session *session, uint32_t tid, const uint64_t *addrs, size_t n,
+		      struct vma_info *ret)
+{
+	if (!tid || vmas_lookup(session->vmas, tid, addrs, n, ret))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (ret[i].end)
+			return true;
+	vmas_release(ret, n);
+	return false;
+}
+
+/* Any thread of the process that still has its mappings; 0: there is none. */
+static uint32_t mapped_by_any(struct session *session, uint32_t tgid, const uint64_t *addrs,
+			      size_t n, struct vma_info *ret)
+{
+	struct dirent *entry;
+	uint32_t found = 0;
+	char path[32];
+	DIR *tasks;
+
+	snprintf(path, sizeof(path), "/proc/%" PRIu32 "/task", tgid);
+	tasks = opendir(path);
+	for (int i = 0; tasks && !found && i < MAX_THREADS && (entry = readdir(tasks)); i++) {
+		uint32_t tid = strtoul(entry->d_name, NULL, 10);
+
+		if (tid != tgid && mapped_by(session, tid, addrs, n, ret))
+			found = tid;
+	}
+	if (tasks)
+		closedir(tasks);
+	return found;
+}
+
+int session_user_stack(struct session *session, struct snapshot *snap, uint32_t tgid, uint32_t tid,
 		       const __u64 *ips, size_t n)
 {
 	struct vma_info infos[FL_STACK_DEPTH] = {};
 	uint64_t addrs[FL_STACK_DEPTH];
 	char *names[FL_STACK_DEPTH];
-	bool known;
+	uint32_t thread = 0; /* whose mappings these are */
 	int index;
 
 	if (!n || open_user_symbols(session))
 		return -1;
 	for (size_t i = 0; i < n; i++)
 		addrs[i] = ips[i];
-	known = session->vmas && !vmas_lookup(session->vmas, tgid, addrs, n, infos);
-	index = usym_resolve(session->usym, tgid, known ? infos : NULL, addrs, n, names);
-	if (known)
+	if (session->vmas) { /* the main thread first: names are remembered by thread */
+		thread = mapped_by(session, tgid, addrs, n, infos) ? tgid
+			 : mapped_by(session, tid, addrs, n, infos)
+				 ? tid
+				 : mapped_by_any(session, tgid, addrs, n, infos);
+	}
+	index = usym_resolve(session->usym, thread, thread ? infos : NULL, addrs, n, names);
+	if (thread)
 		vmas_release(infos, n);
 	if (index)
 		return -1;
@@ -170,7 +229,7 @@ static bool fill_total(void *arg, const struct fl_stack_key *key,
 		return false;
 	n = probe_stack_ips(fill->session->probe, true, key->ustack, ips);
 	if (n)
-		user = session_user_stack(fill->session, fill->snap, key->waiter_tgid, ips, n);
+		user = session_user_stack(fill->session, fill->snap, key->waiter_tgid, 0, ips, n);
 	stack = &fill->snap->stacks[kernel];
 	stack->below = user;
 	stack->tgid = key->tgid;
