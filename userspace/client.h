@@ -5,8 +5,9 @@
  *
  *   {"cmd":"ping"}                      -> {"ok":true,"pid":N,"version":"..."}
  *   {"cmd":"status"}                    -> {"ok":true, pid, version, uptime_ns, mode:"observe",
- *                                           config_files, hot:[...], clients, incidents:{...},
- *                                           breaker:{...}, snapshot:{meta and features only}}
+ *                                           config_files, config:{in force}, hot:[...], clients,
+ *                                           incidents:{...}, breaker:{...}, problems,
+ *                                           snapshot:{meta and features only}}
  *   {"cmd":"snapshot","stacks":bool}    -> {"ok":true,"snapshot":{...}}
  *   {"cmd":"metrics"}                   -> {"ok":true,"text":"..."}
  *   {"cmd":"watch","min_wait_ns":N}     -> {"ok":true} and then {"wait":{...}} a line as they are
