@@ -20,7 +20,7 @@ agrees() {
 	contend_wait totals || return 1
 	watch_stop || return 1
 	contend_stop
-	judge waits "$tmp/truth" "$tmp/report" --cause "$cause" --confidence "$confidence" --class $lock_class
+	judge waits "$tmp/truth" "$tmp/report" --cause "$cause" --confidence "$confidence" --class "$lock_class"
 }
 
 # What this kernel has is asked, never guessed from its version.
