@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <linux/magic.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "proc.h"
 #include "usym.h"
 #include "vmas.h"
 
@@ -191,6 +193,71 @@ static void test_name(void **state)
 	usym_free(usym);
 }
 
+static void *tell_and_stay(void *arg)
+{
+	const int *fds = arg;
+	pid_t tid = gettid();
+	char unused;
+
+	if (write(fds[0], &tid, sizeof(tid)) != sizeof(tid))
+		_exit(2);
+	_exit(read(fds[1], &unused, 1) < 0);
+}
+
+static _Noreturn void main_thread_exits(int out, int stop)
+{
+	static int fds[2];
+	pthread_t thread;
+
+	fds[0] = out;
+	fds[1] = stop;
+	if (pthread_create(&thread, NULL, tell_and_stay, fds))
+		_exit(2);
+	pthread_exit(NULL);
+}
+
+/* The main thread is gone, and its mappings with it; another thread has them still. */
+static void test_main_thread_gone(void **state)
+{
+	struct fixture *fix = *state;
+	uint64_t addr = (uintptr_t)child_main + 1;
+	struct usym *usym = usym_new(NULL);
+	struct vma_info info = {};
+	char *name = NULL;
+	int out[2], stop[2];
+	pid_t child, tid = 0;
+
+	if (!fix->vmas) {
+		usym_free(usym);
+		skip();
+	}
+	assert_true(!pipe(out) && !pipe(stop));
+	child = fork();
+	assert_true(child >= 0);
+	if (!child) {
+		close(stop[1]);
+		main_thread_exits(out[1], stop[0]);
+	}
+	close(out[1]);
+	close(stop[0]);
+	assert_int_equal(read(out[0], &tid, sizeof(tid)), sizeof(tid));
+	for (int i = 0; i < 5000 && proc_task_state(child, child) != 'Z'; i++)
+		usleep(1000);
+	assert_int_equal(proc_task_state(child, child), 'Z');
+	if (!vmas_lookup(fix->vmas, child, &addr, 1, &info))
+		assert_int_equal(info.end, 0);
+	assert_int_equal(vmas_lookup(fix->vmas, tid, &addr, 1, &info), 0);
+	assert_int_equal(usym_resolve(usym, tid, &info, &addr, 1, &name), 0);
+	if (strncmp(name, "child_main+0x1 [test_vmas", 25))
+		fail_msg("got '%s'", name);
+	free(name);
+	vmas_release(&info, 1);
+	close(stop[1]);
+	close(out[0]);
+	waitpid(child, NULL, 0);
+	usym_free(usym);
+}
+
 static void test_nothing_there(void **state)
 {
 	struct fixture *fix = *state;
@@ -241,7 +308,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_same_as_maps),  cmocka_unit_test(test_name),
 		cmocka_unit_test(test_nothing_there), cmocka_unit_test(test_no_such_thread),
-		cmocka_unit_test(test_kernel_thread),
+		cmocka_unit_test(test_kernel_thread), cmocka_unit_test(test_main_thread_gone),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
