@@ -75,7 +75,7 @@ struct small_elf {
 		char name[4];
 		unsigned char id[20];
 	} note;
-	Elf64_Sym syms[3];
+	Elf64_Sym syms[4];
 	char strings[16];
 	Elf64_Shdr shdrs[4];
 };
@@ -97,9 +97,10 @@ static void make_small(struct small_elf *elf)
 			   .p_filesz = sizeof(elf->note)}},
 		.note = {{4, 20, NT_GNU_BUILD_ID}, "GNU", {0xab, 0xcd}},
 		.syms = {{},
+			 {9, ELF64_ST_INFO(STB_LOCAL, STT_FUNC), 0, 1, 0x1000, 0x10},
 			 {1, ELF64_ST_INFO(STB_GLOBAL, STT_FUNC), 0, 1, 0x1000, 0x10},
 			 {5, ELF64_ST_INFO(STB_LOCAL, STT_FUNC), 0, 1, 0x2000, 0x400}},
-		.strings = "\0one\0two",
+		.strings = "\0one\0two\0alias",
 		.shdrs = {{},
 			  {.sh_type = SHT_SYMTAB,
 			   .sh_offset = offsetof(struct small_elf, syms),

@@ -335,10 +335,11 @@ static struct helper by_link_hidden = {CC_G BY_LINK "&& mkdir .debug && mv helpe
 static struct helper by_link_crc = {CC_G "-Wl,--build-id=none " BY_LINK, NAMED, false};
 static struct helper by_link_wrong_crc = {
 	CC_G "-Wl,--build-id=none " BY_LINK "&& echo >>helper.debug", "", false};
-static struct helper by_link_wrong_id = {CC_G BY_LINK
-					 "&& cc -g -O1 -Wl,--build-id=0x1234 helper.c -o other && "
-					 "objcopy --only-keep-debug other helper.debug",
-					 "", false};
+static struct helper by_link_wrong_id = {
+	CC_G "-Wl,--build-id=0xabcdef01 " BY_LINK
+	     "&& cc -g -O1 -Wl,--build-id=0x12345678 helper.c -o other && "
+	     "objcopy --only-keep-debug other helper.debug",
+	"", false};
 
 #define HELPER_TEST(helper)                                              \
 	{                                                                \
