@@ -280,6 +280,17 @@ static __always_inline void add_blame(const struct fl_waiter *w, __u64 now, __u6
 	}
 }
 
+/*
+ * A stack whose slot is taken by another one gets none. Without the innermost
+ * frame, which is our own program for the kernel, it has another slot.
+ */
+static __always_inline long stack_id(void *ctx, void *map, __u64 flags)
+{
+	long id = bpf_get_stackid(ctx, map, flags);
+
+	return id >= 0 || flags & BPF_F_USER_STACK ? id : bpf_get_stackid(ctx, map, flags | 1);
+}
+
 static __always_inline void add_stacks(void *ctx, const struct fl_config *cfg,
 				       const struct fl_waiter *w, __u64 now, __u64 ns,
 				       struct fl_stack_key *key)
@@ -292,11 +303,11 @@ static __always_inline void add_stacks(void *ctx, const struct fl_config *cfg,
 	key->mode = w->mode;
 	key->cls = w->cls;
 	key->rel = w->rel;
-	key->kstack = bpf_get_stackid(ctx, &kstacks, 0);
+	key->kstack = stack_id(ctx, &kstacks, 0);
 	if (key->kstack < 0)
 		count(FL_LOST_KSTACK);
 	if (cfg->user_stacks && w->rel != FL_KTHREAD) {
-		key->ustack = bpf_get_stackid(ctx, &ustacks, BPF_F_USER_STACK);
+		key->ustack = stack_id(ctx, &ustacks, BPF_F_USER_STACK);
 		if (key->ustack < 0)
 			count(FL_LOST_USTACK);
 	}
