@@ -21,6 +21,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fuse.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -307,18 +308,25 @@ void fuse_hold_read(void)
 	close(fd);
 }
 
+static void *write_back(void *page)
+{
+	if (msync(page, PAGE, MS_SYNC))
+		die("write-back of a FUSE page");
+	return NULL;
+}
+
 void fuse_hold_fault(void)
 {
-	volatile char *page = page_of_round();
-	int fd = open(FUSE_FILE, O_RDWR | O_CLOEXEC);
+	char *page = page_of_round();
+	pthread_t thread;
 
-	if (fd < 0)
-		die("open of " FUSE_FILE);
 	stall_next(FUSE_WRITE);
-	if (sync_file_range(fd, (char *)page - ctl->fuse_map, PAGE, SYNC_FILE_RANGE_WRITE))
-		die("write-back of a FUSE page");
-	*page = 2;
-	close(fd);
+	errno = pthread_create(&thread, NULL, write_back, page);
+	if (errno)
+		die("pthread_create");
+	gate_wait(&ctl->armed_gate, ctl->round, 0);
+	*(volatile char *)page = 2;
+	pthread_join(thread, NULL);
 }
 
 void fuse_hold_herd(void)
