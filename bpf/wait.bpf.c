@@ -16,7 +16,8 @@
  * Not seen: writers that win by optimistic spinning and readers that steal the
  * lock (exact.bpf.c), and waits that began before the programs were attached.
  */
-#include "lock.bpf.h"
+#include "blame.bpf.h"
+#include "stacks.bpf.h"
 
 char LICENSE[] SEC("license")
 = "GPL";
@@ -29,41 +30,11 @@ struct {
 } hot SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 4096);
-	__type(key, struct fl_blame_key);
-	__type(value, struct fl_blame);
-} blame SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1024);
-	__type(key, struct fl_stack_key);
-	__type(value, struct fl_stack_total);
-} stack_totals SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_STACK_TRACE);
-	__uint(max_entries, 1024);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, FL_STACK_DEPTH * sizeof(__u64));
-} kstacks SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_STACK_TRACE);
-	__uint(max_entries, 1024);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, FL_STACK_DEPTH * sizeof(__u64));
-} ustacks SEC(".maps");
-
-struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 512 * 1024);
 } events SEC(".maps");
 
 static const struct fl_waiter no_waiter;
-static const struct fl_blame no_blame;
-static const struct fl_stack_total no_stack_total;
 
 static __always_inline struct fl_waiter *waiter_of(__u32 tid)
 {
@@ -179,155 +150,6 @@ int BPF_PROG(who_starts_to_wait, void *lock, unsigned int flags)
 	return 0;
 }
 
-/* Those that come later see the writer in the owner word. */
-static __always_inline bool has_waiters(__u64 lock)
-{
-	struct rw_semaphore *sem = (void *)lock;
-
-	return kernel_has_rwsem_owner() && BPF_PROBE_READ(sem, count.counter) & RWSEM_FLAG_WAITERS;
-}
-
-/* Whom a shorter wait is blamed on is not worth the look. */
-#define IMPROVE_MIN_NS 20000
-
-/*
- * The holder at the beginning need not be the one that was waited for. A writer
- * that got the lock meanwhile is known since then: it held for the larger part,
- * or else the one that it had waited for itself did, unless readers came after it
- * and took longer. Without such a writer, the task that released the lock during
- * the wait knows better than a hint.
- */
-static __always_inline void improve_holder(struct fl_waiter *w, const struct fl_config *cfg,
-					   __u64 now, char *comm)
-{
-	__u64 half = (now - w->begin_ns) / 2, until;
-	struct fl_release *release;
-	struct fl_writer *writer;
-
-	writer = bpf_map_lookup_elem(&writers, &w->lock);
-	until = writer && writer->until_ns ? writer->until_ns : now;
-	if (writer && writer->ts_ns > w->begin_ns && writer->task.tid != w->self.tid &&
-	    now - until <= half) {
-		if (until - writer->ts_ns > half) {
-			w->holder = writer->task;
-			w->conf = FL_CONF_EXACT;
-			__builtin_memcpy(comm, writer->comm, FL_COMM_LEN);
-		} else if (writer->before_conf > w->conf && writer->before.tid != w->self.tid) {
-			w->holder = writer->before;
-			w->conf = writer->before_conf;
-			__builtin_memcpy(comm, writer->before_comm, FL_COMM_LEN);
-		}
-		return;
-	}
-	if (!cfg->releases || w->conf >= FL_CONF_RELEASE)
-		return;
-	release = bpf_map_lookup_elem(&releases, &w->lock);
-	if (!release || release->ts_ns < w->begin_ns || release->task.tid == w->self.tid)
-		return;
-	w->holder = release->task;
-	w->conf = FL_CONF_RELEASE;
-	__builtin_memcpy(comm, release->comm, FL_COMM_LEN);
-}
-
-/* Of the holder as it is now: empty if the task is not the one that held. */
-static __always_inline void read_holder_comm(const struct fl_waiter *w, char *comm)
-{
-	struct task_struct *task = (void *)(w->owner & RWSEM_OWNER_MASK);
-
-	if (w->holder.tid && task && BPF_PROBE_READ(task, pid) == w->holder.tid)
-		bpf_probe_read_kernel(comm, FL_COMM_LEN, &task->comm);
-}
-
-static __always_inline void add_blame(const struct fl_waiter *w, __u64 now, __u64 ns,
-				      const char *holder_comm)
-{
-	struct fl_blame_key key = {
-		.start_ns = w->start_ns,
-		.tgid = w->tgid,
-		.holder_nr = FL_NR_UNKNOWN,
-		.waiter_nr = w->self.nr,
-		.mode = w->mode,
-		.cls = w->cls,
-		.rel = w->rel,
-		.conf = w->conf,
-	};
-	struct fl_blame *b;
-
-	if (w->holder.tid) {
-		key.holder_tid = w->holder.tid;
-		key.holder_tgid = w->holder.tgid;
-		key.holder_nr = w->holder.nr;
-		key.holder_flags = w->holder.flags;
-	}
-	b = bpf_map_lookup_elem(&blame, &key);
-	if (!b) {
-		bpf_map_update_elem(&blame, &key, &no_blame, BPF_NOEXIST);
-		b = bpf_map_lookup_elem(&blame, &key);
-		if (!b) {
-			count(FL_LOST_BLAME_FULL);
-			return;
-		}
-		__builtin_memcpy(b->holder_comm, holder_comm, FL_COMM_LEN);
-	}
-	__sync_fetch_and_add(&b->count, 1);
-	__sync_fetch_and_add(&b->total_ns, ns);
-	b->last_ns = now;
-	if (ns > b->max_ns) { /* a racing maximum may be lost */
-		b->max_ns = ns;
-		b->args[0] = w->holder.args[0];
-		b->args[1] = w->holder.args[1];
-		b->args[2] = w->holder.args[2];
-	}
-}
-
-/*
- * A stack whose slot is taken by another one gets none. Without the innermost
- * frame, which is our own program for the kernel, it has another slot.
- */
-static __always_inline long stack_id(void *ctx, void *map, __u64 flags)
-{
-	long id = bpf_get_stackid(ctx, map, flags);
-
-	return id >= 0 || flags & BPF_F_USER_STACK ? id : bpf_get_stackid(ctx, map, flags | 1);
-}
-
-static __always_inline void add_stacks(void *ctx, const struct fl_config *cfg,
-				       const struct fl_waiter *w, __u64 now, __u64 ns,
-				       struct fl_stack_key *key)
-{
-	struct fl_stack_total *t;
-
-	key->start_ns = w->start_ns;
-	key->tgid = w->tgid;
-	key->waiter_tgid = w->self.tgid;
-	key->mode = w->mode;
-	key->cls = w->cls;
-	key->rel = w->rel;
-	key->kstack = stack_id(ctx, &kstacks, 0);
-	if (key->kstack < 0)
-		count(FL_LOST_KSTACK);
-	if (cfg->user_stacks && w->rel != FL_KTHREAD) {
-		key->ustack = stack_id(ctx, &ustacks, BPF_F_USER_STACK);
-		if (key->ustack < 0)
-			count(FL_LOST_USTACK);
-	}
-	t = bpf_map_lookup_elem(&stack_totals, key);
-	if (!t) {
-		bpf_map_update_elem(&stack_totals, key, &no_stack_total, BPF_NOEXIST);
-		t = bpf_map_lookup_elem(&stack_totals, key);
-		if (!t) {
-			count(FL_LOST_STACKS_FULL);
-			return;
-		}
-		bpf_get_current_comm(t->waiter_comm, sizeof(t->waiter_comm));
-	}
-	__sync_fetch_and_add(&t->count, 1);
-	__sync_fetch_and_add(&t->total_ns, ns);
-	if (ns > t->max_ns)
-		t->max_ns = ns;
-	t->last_ns = now;
-}
-
 static __always_inline void send_event(const struct fl_waiter *w, const struct fl_stat *stat,
 				       const struct fl_stack_key *key, __u64 begin, __u64 now,
 				       int ret, const char *holder_comm)
@@ -354,15 +176,39 @@ static __always_inline void send_event(const struct fl_waiter *w, const struct f
 	bpf_ringbuf_submit(e, 0);
 }
 
+/* NULL: there is no room, which is counted. */
+static __always_inline struct fl_stat *add_stat(const struct fl_waiter *w,
+						const struct fl_config *cfg,
+						struct task_struct *cur, __u64 now, __u64 ns)
+{
+	struct fl_stat_key key = {
+		.start_ns = w->start_ns,
+		.tgid = w->tgid,
+		.mode = w->mode,
+		.cls = w->cls,
+		.rel = w->rel,
+	};
+	struct fl_stat *stat = bpf_map_lookup_elem(&stats, &key);
+	struct target target;
+
+	if (!stat)
+		stat = stat_of(&key, target_of(w->lock, w->mode == FL_WRITE, cur, &target)
+					     ? target.leader
+					     : NULL);
+	if (stat)
+		stat_add(shard_of(stat, &key, cfg), now, ns);
+	else
+		count(FL_LOST_STATS_FULL);
+	return stat;
+}
+
 SEC("tp_btf/contention_end")
 int BPF_PROG(who_stops_to_wait, void *lock, int ret)
 {
-	struct fl_stat_key key = {};
 	struct fl_stack_key stack = {.kstack = -1, .ustack = -1};
 	struct task_struct *cur = bpf_get_current_task_btf();
 	__u32 tid = cur->pid;
 	struct fl_config *cfg;
-	struct target target;
 	struct fl_stat *stat;
 	struct fl_waiter *w;
 	__u64 begin, now, ns, hot_ns;
@@ -389,35 +235,11 @@ int BPF_PROG(who_stops_to_wait, void *lock, int ret)
 		count(FL_SEEN_BELOW_MIN);
 		return 0;
 	}
-	if (cfg->holders) {
-		read_holder_comm(w, holder_comm);
-		/* who gave up was woken by a signal, not by a release */
-		if (!ret && ns >= IMPROVE_MIN_NS)
-			improve_holder(w, cfg, now, holder_comm);
-		if (!ret && has_waiters(w->lock)) {
-			if (w->mode == FL_WRITE)
-				note_writer(w->lock, &w->self, now, &w->holder, w->conf,
-					    holder_comm);
-			else
-				end_writer(w->lock, now);
-		}
-	}
+	if (cfg->holders)
+		settle_holder(w, cfg, now, ret, holder_comm);
 	w->begin_ns = 0;
 
-	key.start_ns = w->start_ns;
-	key.tgid = w->tgid;
-	key.mode = w->mode;
-	key.cls = w->cls;
-	key.rel = w->rel;
-	stat = bpf_map_lookup_elem(&stats, &key);
-	if (!stat)
-		stat = stat_of(&key, target_of(w->lock, w->mode == FL_WRITE, cur, &target)
-					     ? target.leader
-					     : NULL);
-	if (stat)
-		stat_add(shard_of(stat, &key, cfg), now, ns);
-	else
-		count(FL_LOST_STATS_FULL);
+	stat = add_stat(w, cfg, cur, now, ns);
 	if (cfg->holders)
 		add_blame(w, now, ns, holder_comm);
 
