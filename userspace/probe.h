@@ -68,6 +68,8 @@ int probe_each_waiter(struct probe *probe, probe_waiter_fn fn, void *arg);
 int probe_each_stat(struct probe *probe, probe_stat_fn fn, void *arg);
 int probe_each_blame(struct probe *probe, probe_blame_fn fn, void *arg);
 int probe_each_stack(struct probe *probe, probe_stack_fn fn, void *arg);
+/* Does the thread still wait since then? */
+bool probe_still_waits(struct probe *probe, uint32_t tid, uint64_t begin_ns);
 /* Forget a wait that the map holds but the kernel does not. */
 void probe_forget_waiter(struct probe *probe, uint32_t tid);
 /* Drop what nobody will ask for: releases older than before_ns, slow path entries of dead threads. */

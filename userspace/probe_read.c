@@ -166,6 +166,14 @@ static bool dead_thread(void *arg, const void *key, const void *value)
 	return syscall(SYS_tkill, *(const uint32_t *)key, 0) && errno == ESRCH;
 }
 
+bool probe_still_waits(struct probe *probe, uint32_t tid, uint64_t begin_ns)
+{
+	struct fl_waiter waiter;
+
+	return !bpf_map_lookup_elem(bpf_map__fd(probe->core->maps.waiters), &tid, &waiter) &&
+	       waiter.begin_ns == begin_ns;
+}
+
 void probe_forget_waiter(struct probe *probe, uint32_t tid)
 {
 	bpf_map_delete_elem(bpf_map__fd(probe->core->maps.waiters), &tid);

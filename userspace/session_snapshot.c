@@ -150,6 +150,9 @@ static int fill_waits(struct session *session, struct snapshot *snap, bool with_
 
 	stuck = tally_stuck(session->tally, &n);
 	for (size_t i = 0; i < n; i++) {
+		/* it may have ended since the last look */
+		if (!probe_still_waits(session->probe, stuck[i].tid, stuck[i].wait.begin_ns))
+			continue;
 		/* the stacks of the first ones tell what is to be told */
 		err = session_add_stuck(session, snap, &stuck[i], with_stacks && i < 8);
 		if (err)
