@@ -25,6 +25,11 @@ static __always_inline bool has_waiters(__u64 lock)
 	return kernel_has_rwsem_owner() && BPF_PROBE_READ(sem, count.counter) & RWSEM_FLAG_WAITERS;
 }
 
+static __always_inline __u64 later(__u64 a, __u64 b)
+{
+	return a > b ? a : b;
+}
+
 /* Whom a shorter wait is blamed on is not worth the look. */
 #define IMPROVE_MIN_NS 20000
 
@@ -33,12 +38,13 @@ static __always_inline bool has_waiters(__u64 lock)
  * that got the lock meanwhile is known since then: it held for the larger part,
  * or else the one that it had waited for itself did, unless readers came after it
  * and took longer. Without such a writer, the task that released the lock during
- * the wait knows better than a hint.
+ * the wait is a better answer than a hint, and than the writer that held at the
+ * beginning if that had let go long before.
  */
 static __always_inline void improve_holder(struct fl_waiter *w, const struct fl_config *cfg,
 					   __u64 now, char *comm)
 {
-	__u64 half = (now - w->begin_ns) / 2, until;
+	__u64 half = (now - w->begin_ns) / 2, until, both;
 	struct fl_release *release;
 	struct fl_writer *writer;
 
@@ -46,21 +52,27 @@ static __always_inline void improve_holder(struct fl_waiter *w, const struct fl_
 	until = writer && writer->until_ns ? writer->until_ns : now;
 	if (writer && writer->ts_ns > w->begin_ns && writer->task.tid != w->self.tid &&
 	    now - until <= half) {
+		both = writer->ts_ns - later(writer->since_ns, w->begin_ns);
 		if (until - writer->ts_ns > half) {
 			w->holder = writer->task;
 			w->conf = FL_CONF_EXACT;
 			__builtin_memcpy(comm, writer->comm, FL_COMM_LEN);
-		} else if (writer->before_conf > w->conf && writer->before.tid != w->self.tid) {
+		} else if (writer->before_conf > (both > half ? FL_CONF_NONE : w->conf) &&
+			   writer->before.tid != w->self.tid) {
 			w->holder = writer->before;
 			w->conf = writer->before_conf;
 			__builtin_memcpy(comm, writer->before_comm, FL_COMM_LEN);
 		}
 		return;
 	}
-	if (!cfg->releases || w->conf >= FL_CONF_RELEASE)
+	if (!cfg->releases)
 		return;
 	release = bpf_map_lookup_elem(&releases, &w->lock);
 	if (!release || release->ts_ns < w->begin_ns || release->task.tid == w->self.tid)
+		return;
+	if (w->conf >= FL_CONF_RELEASE &&
+	    (release->task.tid == w->holder.tid ||
+	     release->ts_ns - later(release->before_ns, w->begin_ns) <= half))
 		return;
 	w->holder = release->task;
 	w->conf = FL_CONF_RELEASE;
@@ -91,7 +103,7 @@ static __always_inline void settle_holder(struct fl_waiter *w, const struct fl_c
 	if (!has_waiters(w->lock))
 		return;
 	if (w->mode == FL_WRITE)
-		note_writer(w->lock, &w->self, now, &w->holder, w->conf, comm);
+		note_writer(w->lock, &w->self, w->begin_ns, now, &w->holder, w->conf, comm);
 	else
 		end_writer(w->lock, now);
 }

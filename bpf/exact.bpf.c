@@ -77,7 +77,7 @@ static __always_inline int leave(__u64 lock, bool write)
 	if (!cfg || !target_of(lock, write, cur, &target))
 		return 0;
 	if (write && cfg->holders && read_task(&self, cur, target.mm, cur))
-		note_writer(lock, &self, now, NULL, 0, NULL);
+		note_writer(lock, &self, begin, now, NULL, 0, NULL);
 	if (now - begin < cfg->min_wait_ns) {
 		count(FL_SEEN_BELOW_MIN);
 		return 0;

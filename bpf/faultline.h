@@ -214,10 +214,11 @@ _Static_assert(sizeof(struct fl_stack_total) == 48, "fl_stack_total");
 /* Map `releases`, key: __u64 lock. Who released a contended lock last. */
 struct fl_release {
 	__u64 ts_ns;
+	__u64 before_ns; /* the release before that one, by another task */
 	struct fl_task_ref task;
 	char comm[FL_COMM_LEN];
 };
-_Static_assert(sizeof(struct fl_release) == 64, "fl_release");
+_Static_assert(sizeof(struct fl_release) == 72, "fl_release");
 
 /*
  * Map `writers`, key: __u64 lock. The last writer that got the lock in the slow
@@ -225,6 +226,7 @@ _Static_assert(sizeof(struct fl_release) == 64, "fl_release");
  */
 struct fl_writer {
 	__u64 ts_ns;
+	__u64 since_ns; /* it had waited */
 	__u64 until_ns; /* a reader that was queued has the lock since then; 0: none */
 	struct fl_task_ref task;
 	struct fl_task_ref before;
@@ -233,7 +235,7 @@ struct fl_writer {
 	char comm[FL_COMM_LEN];
 	char before_comm[FL_COMM_LEN];
 };
-_Static_assert(sizeof(struct fl_writer) == 136, "fl_writer");
+_Static_assert(sizeof(struct fl_writer) == 144, "fl_writer");
 
 /* Ring buffer `events`: a single finished wait. */
 struct fl_event {

@@ -209,9 +209,9 @@ static const struct fl_writer no_writer;
  * A writer that has got the lock holds it from now on. before: whom it waited
  * for itself, NULL: nobody.
  */
-static __always_inline void note_writer(__u64 lock, const struct fl_task_ref *self, __u64 now,
-					const struct fl_task_ref *before, __u32 before_conf,
-					const char *before_comm)
+static __always_inline void note_writer(__u64 lock, const struct fl_task_ref *self, __u64 since,
+					__u64 now, const struct fl_task_ref *before,
+					__u32 before_conf, const char *before_comm)
 {
 	struct fl_writer *writer = bpf_map_lookup_elem(&writers, &lock);
 
@@ -231,6 +231,7 @@ static __always_inline void note_writer(__u64 lock, const struct fl_task_ref *se
 	}
 	bpf_get_current_comm(writer->comm, sizeof(writer->comm));
 	writer->until_ns = 0;
+	writer->since_ns = since;
 	writer->ts_ns = now;
 }
 

@@ -41,6 +41,8 @@ static __always_inline int note_release(__u64 lock)
 			return 0;
 		}
 	}
+	if (release->task.tid != tid)
+		release->before_ns = release->ts_ns;
 	if (!read_task(&release->task, cur, target.mm, cur))
 		return 0;
 	bpf_get_current_comm(release->comm, sizeof(release->comm));
