@@ -259,15 +259,18 @@ void fuse_prepare(void)
 		if (direct_fd < 0)
 			die("open of " FUSE_FILE " for direct I/O");
 	}
-	if (opts.means->remote)
-		return;
-	if (!opts.means->storm)
-		*(volatile char *)page_of_round() = 1; /* dirty */
 }
 
 static void stall_next(uint32_t opcode)
 {
 	__atomic_store_n(&ctl->stall, opcode, __ATOMIC_RELEASE);
+}
+
+/* Dirty at the last moment: the kernel's own flusher is quick on FUSE. */
+static void stall_and_dirty(uint32_t opcode)
+{
+	stall_next(opcode);
+	*(volatile char *)page_of_round() = 1;
 }
 
 static void map_and_write_back(void)
@@ -282,13 +285,15 @@ static void map_and_write_back(void)
 
 void fuse_hold_write(void)
 {
-	stall_next(FUSE_WRITE);
-	map_and_write_back();
+	do {
+		stall_and_dirty(FUSE_WRITE);
+		map_and_write_back();
+	} while (__atomic_load_n(&ctl->stall, __ATOMIC_ACQUIRE)); /* it was clean again */
 }
 
 void fuse_hold_munmap(void)
 {
-	stall_next(FUSE_SETATTR);
+	stall_and_dirty(FUSE_SETATTR);
 	if (munmap(page_of_round(), PAGE))
 		die("munmap of a FUSE page");
 }
@@ -308,25 +313,32 @@ void fuse_hold_read(void)
 	close(fd);
 }
 
-static void *write_back(void *page)
+static uint32_t write_back_gate;
+
+/* One thread for all rounds: the end of a thread wants mmap_lock, too. */
+static void *write_back(void *arg)
 {
-	if (msync(page, PAGE, MS_SYNC))
-		die("write-back of a FUSE page");
-	return NULL;
+	for (uint32_t n = 1;; n++) {
+		gate_wait(&write_back_gate, n, 0);
+		if (msync(page_of_round(), PAGE, MS_SYNC))
+			die("write-back of a FUSE page");
+	}
+	return arg;
 }
 
 void fuse_hold_fault(void)
 {
-	char *page = page_of_round();
-	pthread_t thread;
+	static pthread_t thread;
 
-	stall_next(FUSE_WRITE);
-	errno = pthread_create(&thread, NULL, write_back, page);
-	if (errno)
-		die("pthread_create");
+	if (!thread) {
+		errno = pthread_create(&thread, NULL, write_back, NULL);
+		if (errno)
+			die("pthread_create");
+	}
+	stall_and_dirty(FUSE_WRITE);
+	gate_add(&write_back_gate, 1);
 	gate_wait(&ctl->armed_gate, ctl->round, 0);
-	*(volatile char *)page = 2;
-	pthread_join(thread, NULL);
+	*(volatile char *)page_of_round() = 2;
 }
 
 void fuse_hold_herd(void)
