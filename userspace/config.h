@@ -21,7 +21,7 @@ struct config {
 	/* [measure] */
 	uint64_t min_wait_ns; /* MinWait=0 */
 	uint64_t event_min_ns; /* EventMin=1ms */
-	uint64_t stack_min_ns; /* StackMin=1ms */
+	uint64_t stack_min_ns; /* StackMin=10ms */
 	uint64_t unfinished_min_ns; /* UnfinishedMin=500ms */
 	bool holders; /* Holders=yes */
 	bool user_stacks; /* UserStacks=no */

@@ -28,7 +28,7 @@ const struct config_key config_keys[] = {
 	 "Shorter waits are counted, but are in no total."},
 	{"measure", "EventMin", KEY_DURATION, false, AT(event_min_ns), "1ms", 10 * US, HOUR,
 	 "Waits from here on are reported one by one."},
-	{"measure", "StackMin", KEY_DURATION, false, AT(stack_min_ns), "1ms", 10 * US, HOUR,
+	{"measure", "StackMin", KEY_DURATION, false, AT(stack_min_ns), "10ms", 10 * US, HOUR,
 	 "Waits from here on have the waiter's kernel stack taken."},
 	{"measure", "UnfinishedMin", KEY_DURATION, false, AT(unfinished_min_ns), "500ms", 10 * MS,
 	 HOUR, "Waits that have not ended are shown from here on."},
