@@ -213,7 +213,7 @@ static void test_precedence(void **state)
 	assert_int_equal(config_load(root, NULL, hear, &heard, &c), 0);
 	assert_int_equal(c->min_wait_ns, 4);
 	assert_int_equal(c->event_min_ns, 1000000); /* the file in /usr/lib is hidden */
-	assert_int_equal(c->stack_min_ns, 1000000); /* an empty value: the default */
+	assert_int_equal(c->stack_min_ns, 10000000); /* an empty value: the default */
 	assert_int_equal(c->n_files, 3);
 	assert_non_null(strstr(c->files[0], "/etc/faultline/faultline.conf"));
 	assert_non_null(strstr(c->files[1], "/run/faultline/faultline.conf.d/10-a.conf"));
