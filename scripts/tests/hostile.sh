@@ -55,10 +55,10 @@ metrics_parse() {
 all_formats() {
 	local name=$1 comm=$2
 	needle=evil
-	contend_start --hold storm --rounds 1 --hold-ms 60000 --waiters 2 --wait-by mprotect,mincore --quiet \
+	contend_start --hold storm --rounds 1 --hold-ms 60000 --waiters 4 --wait-by mprotect,mincore --quiet \
 		--comm "$comm" ${cgroup:+--cgroup "$cgroup"} || exit 1
 	contend_next
-	live=(--direct -p "$target" -d 300ms)
+	live=(--direct -p "$target" -d $((SLOWER > 1 ? 1500 : 300))ms)
 	for format in table json jsonl csv; do
 		check "$name: report as $format" parses $format report "${live[@]}" -O $format
 	done

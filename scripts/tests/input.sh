@@ -21,13 +21,13 @@ refused() {
 	cat "$tmp/err"
 	[ "$status" = "$want" ] && [ ! -s "$tmp/out" ] && [ "$(wc -l <"$tmp/err")" = 1 ] && grep -Eqi "$pattern" "$tmp/err"
 }
-unprivileged() { timeout -s KILL 20 setpriv --reuid 65534 --regid 65534 --clear-groups --bounding-set=-all --inh-caps=-all "$@"; }
+unprivileged() { timeout -s KILL $((20 * SLOWER)) setpriv --reuid 65534 --regid 65534 --clear-groups --bounding-set=-all --inh-caps=-all "$@"; }
 # with_btf FILE COMMAND...: sees FILE as the kernel's BTF; none if it is empty.
 with_btf() {
 	local file=$1
 	shift
 	# shellcheck disable=SC2016  # the inner shell expands these
-	timeout -s KILL 20 unshare --mount sh -c 'mount -t tmpfs none /sys/kernel/btf && { [ ! -s "$0" ] || cp "$0" /sys/kernel/btf/vmlinux; } && exec "$@"' "$file" "$@"
+	timeout -s KILL $((20 * SLOWER)) unshare --mount sh -c 'mount -t tmpfs none /sys/kernel/btf && { [ ! -s "$0" ] || cp "$0" /sys/kernel/btf/vmlinux; } && exec "$@"' "$file" "$@"
 }
 
 free_pid() {

@@ -49,9 +49,12 @@ check() {
 finish() { exit $((failures != 0)); }
 skip_all() { echo "KTAP version 1"; echo "1..0 # SKIP $1"; exit 0; }
 
+# An emulated CPU is about ten times slower than the one below it.
+SLOWER=${FAULTLINE_KERNEL:+10}
+SLOWER=${SLOWER:-1}
 # wait_for SECONDS COMMAND...: until it succeeds; false after the deadline.
 wait_for() {
-	local end=$((${EPOCHREALTIME/./} + $1 * 1000000))
+	local end=$((${EPOCHREALTIME/./} + $1 * SLOWER * 1000000))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		[ "${EPOCHREALTIME/./}" -lt $end ] || return 1
