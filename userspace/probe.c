@@ -41,8 +41,13 @@ static int keep_warning(enum libbpf_print_level level, const char *fmt, va_list 
 	return 0;
 }
 
-static void feature_set(struct probe *probe, enum probe_feature_id id, enum feature_state state,
-			const char *reason)
+void probe_forget_warning(void)
+{
+	*last_warning = '\0';
+}
+
+void probe_feature_set(struct probe *probe, enum probe_feature_id id, enum feature_state state,
+		       const char *reason)
 {
 	struct probe_feature *feature = &probe->features[id];
 
@@ -50,7 +55,7 @@ static void feature_set(struct probe *probe, enum probe_feature_id id, enum feat
 	snprintf(feature->reason, sizeof(feature->reason), "%s", reason ? reason : "");
 }
 
-static void feature_fail(struct probe *probe, enum probe_feature_id id, int err, const char *what)
+void probe_feature_fail(struct probe *probe, enum probe_feature_id id, int err, const char *what)
 {
 	char reason[160];
 
@@ -60,7 +65,7 @@ static void feature_fail(struct probe *probe, enum probe_feature_id id, int err,
 	else
 		snprintf(reason, sizeof(reason), "%s: %s", strerror(-err),
 			 *last_warning ? last_warning : what);
-	feature_set(probe, id, FEATURE_FAILED, reason);
+	probe_feature_set(probe, id, FEATURE_FAILED, reason);
 }
 
 const char *probe_feature_name(enum probe_feature_id id)
@@ -73,7 +78,7 @@ const struct probe_feature *probe_feature(const struct probe *probe, enum probe_
 	return &probe->features[id];
 }
 
-static int resize(struct bpf_object *obj, const char *map, uint32_t entries)
+int probe_resize(struct bpf_object *obj, const char *map, uint32_t entries)
 {
 	struct bpf_map *m = bpf_object__find_map_by_name(obj, map);
 
@@ -84,16 +89,16 @@ static int size_core(struct bpf_object *obj, const struct session_opts *opts)
 {
 	int err;
 
-	if ((err = resize(obj, "waiters", opts->max_waiters)) ||
-	    (err = resize(obj, "stats", opts->max_procs)) ||
-	    (err = resize(obj, "blame", opts->max_blames)) ||
-	    (err = resize(obj, "stack_totals", opts->max_stacks)) ||
-	    (err = resize(obj, "kstacks", opts->max_stacks)) ||
-	    (err = resize(obj, "ustacks", opts->user_stacks ? opts->max_stacks : 1)) ||
-	    (err = resize(obj, "watched", opts->n_pids ? opts->n_pids : 1)) ||
-	    (err = resize(obj, "events", opts->ring_bytes)))
+	if ((err = probe_resize(obj, "waiters", opts->max_waiters)) ||
+	    (err = probe_resize(obj, "stats", opts->max_procs)) ||
+	    (err = probe_resize(obj, "blame", opts->max_blames)) ||
+	    (err = probe_resize(obj, "stack_totals", opts->max_stacks)) ||
+	    (err = probe_resize(obj, "kstacks", opts->max_stacks)) ||
+	    (err = probe_resize(obj, "ustacks", opts->user_stacks ? opts->max_stacks : 1)) ||
+	    (err = probe_resize(obj, "watched", opts->n_pids ? opts->n_pids : 1)) ||
+	    (err = probe_resize(obj, "events", opts->ring_bytes)))
 		return err;
-	return resize(obj, "releases", opts->release ? 1024 : 1);
+	return probe_resize(obj, "releases", opts->release ? 1024 : 1);
 }
 
 static void set_addresses(struct wait_bpf *core, const struct kernel_facts *facts)
@@ -101,25 +106,6 @@ static void set_addresses(struct wait_bpf *core, const struct kernel_facts *fact
 	core->rodata->vma_lock_cachep_addr = facts->vma_lock_cachep_addr;
 	core->rodata->page_offset_base_addr = facts->page_offset_base_addr;
 	core->rodata->vmemmap_base_addr = facts->vmemmap_base_addr;
-}
-
-/* The optional objects work on the core's maps: those of the same name. */
-static int share_maps(struct bpf_object *obj, struct bpf_object *core)
-{
-	struct bpf_map *map, *shared;
-	int err;
-
-	bpf_object__for_each_map (map, obj) {
-		if (bpf_map__is_internal(map))
-			continue;
-		shared = bpf_object__find_map_by_name(core, bpf_map__name(map));
-		if (!shared)
-			continue;
-		err = bpf_map__reuse_fd(map, bpf_map__fd(shared));
-		if (err)
-			return err;
-	}
-	return 0;
 }
 
 static int load_core(struct probe *probe, const struct session_opts *opts)
@@ -144,137 +130,6 @@ static int load_core(struct probe *probe, const struct session_opts *opts)
 			return -errno;
 	}
 	return 0;
-}
-
-/* The part that all optional objects share; open them before, set them up between. */
-static bool load_optional(struct probe *probe, enum probe_feature_id id,
-			  struct bpf_object_skeleton *skeleton, struct bpf_object *obj,
-			  const char *what)
-{
-	int err = share_maps(obj, probe->core->obj);
-
-	*last_warning = '\0';
-	if (!err)
-		err = bpf_object__load_skeleton(skeleton);
-	if (err)
-		feature_fail(probe, id, err, what);
-	else
-		feature_set(probe, id, FEATURE_ON, NULL);
-	return !err;
-}
-
-static void load_stacks(struct probe *probe)
-{
-	struct holder_bpf *skel = holder_bpf__open();
-
-	if (!skel) {
-		feature_fail(probe, PROBE_STACKS, -errno, "task iterators");
-	} else if (load_optional(probe, PROBE_STACKS, skel->skeleton, skel->obj,
-				 "task iterators")) {
-		probe->holder = skel;
-		return;
-	}
-	holder_bpf__destroy(skel);
-}
-
-static void load_earlier(struct probe *probe)
-{
-	struct earlier_bpf *skel = earlier_bpf__open();
-	struct timespec tick;
-
-	if (!skel) {
-		feature_fail(probe, PROBE_EARLIER, -errno, "task iterators");
-		return;
-	}
-	/* the resolution of the coarse clock is a jiffy */
-	if (!clock_getres(CLOCK_MONOTONIC_COARSE, &tick) && tick.tv_nsec)
-		skel->rodata->tick_ns = tick.tv_nsec;
-	if (load_optional(probe, PROBE_EARLIER, skel->skeleton, skel->obj, "task iterators"))
-		probe->earlier = skel;
-	else
-		earlier_bpf__destroy(skel);
-}
-
-/* One way to see who lets go of a lock; the programs are the ways. */
-static bool load_release_by(struct probe *probe, enum probe_release by, const char *what)
-{
-	struct release_bpf *skel = release_bpf__open();
-	char how[64];
-
-	if (!skel) {
-		feature_fail(probe, PROBE_RELEASE, -errno, what);
-		return false;
-	}
-	bpf_program__set_autoload(skel->progs.who_releases, by == RELEASE_TRACEPOINT);
-	bpf_program__set_autoload(skel->progs.who_wakes, by == RELEASE_FENTRY);
-	bpf_program__set_autoload(skel->progs.who_wakes_a_waiter, by == RELEASE_WAKING);
-	if (!load_optional(probe, PROBE_RELEASE, skel->skeleton, skel->obj, what)) {
-		release_bpf__destroy(skel);
-		return false;
-	}
-	probe->release = skel;
-	probe->release_by = by;
-	snprintf(how, sizeof(how), "by %s", what);
-	feature_set(probe, PROBE_RELEASE, FEATURE_ON, how);
-	return true;
-}
-
-static void load_release(struct probe *probe)
-{
-	if (probe->facts.contended_release) {
-		load_release_by(probe, RELEASE_TRACEPOINT, "lock:contended_release");
-		return;
-	}
-	if (probe->facts.mark_wake &&
-	    load_release_by(probe, RELEASE_FENTRY, "fentry on rwsem_mark_wake()"))
-		return;
-	load_release_by(probe, RELEASE_WAKING, "sched:sched_waking");
-}
-
-static void load_exact(struct probe *probe, const struct session_opts *opts)
-{
-	struct exact_bpf *skel;
-
-	if (!probe->facts.slowpaths) {
-		feature_set(probe, PROBE_EXACT, FEATURE_OFF,
-			    "the rwsem slow paths are not in the kernel's BTF");
-		return;
-	}
-	skel = exact_bpf__open();
-	if (!skel) {
-		feature_fail(probe, PROBE_EXACT, -errno, "fentry on the rwsem slow paths");
-		return;
-	}
-	skel->rodata->vma_lock_cachep_addr = probe->facts.vma_lock_cachep_addr;
-	skel->rodata->page_offset_base_addr = probe->facts.page_offset_base_addr;
-	skel->rodata->vmemmap_base_addr = probe->facts.vmemmap_base_addr;
-	resize(skel->obj, "slow", opts->max_waiters);
-	if (load_optional(probe, PROBE_EXACT, skel->skeleton, skel->obj,
-			  "fentry on the rwsem slow paths"))
-		probe->exact = skel;
-	else
-		exact_bpf__destroy(skel);
-}
-
-static void note_kernel(struct probe *probe)
-{
-	const struct kernel_facts *facts = &probe->facts;
-
-	if (facts->mm_owner)
-		feature_set(probe, PROBE_REMOTE, FEATURE_ON, NULL);
-	else
-		feature_set(
-			probe, PROBE_REMOTE, FEATURE_OFF,
-			"no mm_struct.owner (CONFIG_MEMCG): other processes' waits not attributed");
-	if (!facts->vma_lock_rwsem)
-		feature_set(probe, PROBE_VMA_LOCK, FEATURE_OFF,
-			    facts->per_vma_locks ? "this kernel's VMA locks are no rwsems: unseen"
-						 : "this kernel has no VMA locks");
-	else if (!facts->vma_lock_cachep_addr)
-		feature_set(probe, PROBE_VMA_LOCK, FEATURE_OFF,
-			    "vma_lock_cachep is not in /proc/kallsyms");
-	else
-		feature_set(probe, PROBE_VMA_LOCK, FEATURE_ON, NULL);
 }
 
 static int refuse(char **ret_why, int err, const char *fmt, ...)
@@ -351,18 +206,8 @@ int probe_open(const struct session_opts *opts, struct probe **ret_probe, char *
 		err = explain_core(ret_why, err);
 		goto out;
 	}
-	feature_set(probe, PROBE_WAIT, FEATURE_ON, NULL);
-	note_kernel(probe);
-	load_stacks(probe);
-	load_earlier(probe);
-	if (opts->release && opts->holders)
-		load_release(probe);
-	else
-		feature_set(probe, PROBE_RELEASE, FEATURE_OFF, "not asked for");
-	if (opts->exact)
-		load_exact(probe, opts);
-	else
-		feature_set(probe, PROBE_EXACT, FEATURE_OFF, "not asked for (--exact, Exact=yes)");
+	probe_feature_set(probe, PROBE_WAIT, FEATURE_ON, NULL);
+	probe_load_optional(probe, opts);
 	probe->release_when_hot = opts->wakings_when_hot && probe->release_by == RELEASE_WAKING;
 	err = probe_events_open(probe);
 	if (!err)
@@ -405,14 +250,14 @@ int probe_attach(struct probe *probe)
 	if (probe->release && (!probe->release_when_hot || probe->n_hot) &&
 	    (err = release_bpf__attach(probe->release))) {
 		release_bpf__detach(probe->release);
-		feature_fail(probe, PROBE_RELEASE, err, "following releases");
+		probe_feature_fail(probe, PROBE_RELEASE, err, "following releases");
 	}
 	if (probe->exact && (err = exact_bpf__attach(probe->exact))) {
 		exact_bpf__detach(probe->exact);
-		feature_fail(probe, PROBE_EXACT, err, "fentry on the rwsem slow paths");
+		probe_feature_fail(probe, PROBE_EXACT, err, "fentry on the rwsem slow paths");
 	}
 	if (probe->earlier && (err = probe_find_earlier(probe)))
-		feature_fail(probe, PROBE_EARLIER, err, "task iterators");
+		probe_feature_fail(probe, PROBE_EARLIER, err, "task iterators");
 	return 0;
 }
 

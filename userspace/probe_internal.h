@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Shared by probe.c, probe_read.c and probe_run.c only. */
+/* Shared by probe.c, probe_load.c, probe_read.c and probe_run.c only. */
 #ifndef FAULTLINE_PROBE_INTERNAL_H
 #define FAULTLINE_PROBE_INTERNAL_H
 
@@ -33,6 +33,15 @@ struct probe {
 	size_t n_hot;
 	uint32_t nr_shards;
 };
+
+/* probe.c, for probe_load.c */
+void probe_feature_set(struct probe *probe, enum probe_feature_id id, enum feature_state state,
+		       const char *reason);
+void probe_feature_fail(struct probe *probe, enum probe_feature_id id, int err, const char *what);
+void probe_forget_warning(void);
+int probe_resize(struct bpf_object *obj, const char *map, uint32_t entries);
+/* Every optional object that the kernel takes and the options ask for. */
+void probe_load_optional(struct probe *probe, const struct session_opts *opts);
 
 int probe_events_open(struct probe *probe);
 int probe_find_earlier(struct probe *probe);
