@@ -86,13 +86,15 @@ def judge_holder(report, ready, causes, confidences, lock_class):
               if b["tgid"] == ready["pid"] and b["class"] == lock_class
               and b["relation"] in relations_of(ready) and not holders_own(b, ready, causes)]
     count = sum(b["count"] for b in blames)
+    all_ns = sum(b["total_ns"] for b in blames)
     holder = ready["holder"]["tid"]
     right = [b for b in blames
              if (b["holder"]["tid"] == holder or b["holder"]["kthread"])
              and b["holder"]["cause"] in causes and b["confidence"] in confidences]
-    share = sum(b["count"] for b in right) / count if count else 0
-    expect(share >= HOLDER_SHARE, f"holder {holder} by {causes} in {share:.0%} of {count} waits: "
-           + "; ".join(f"{b['count']}x {b['holder']['tid']} {b['holder']['cause']} "
+    # By time: a waiter that is preempted inside its call holds up the others for a while.
+    share = sum(b["total_ns"] for b in right) / all_ns if all_ns else 0
+    expect(share >= HOLDER_SHARE, f"holder {holder} by {causes} in {share:.0%} of {count} waits' time: "
+           + "; ".join(f"{b['count']}x {b['total_ns'] // 1000} us {b['holder']['tid']} {b['holder']['cause']} "
                        f"{b['confidence']} ({b['waiter_cause']}, {b['mode']})" for b in blames))
 
 
