@@ -87,7 +87,9 @@ check "page faults wait for a writer" agrees mprotect $known 2000 --hold mprotec
 check "another process waits for a writer" agrees mmap $known 2000 --hold mmap --wait-by process_vm_readv,procmem
 check "own and remote waits at once" agrees mmap $known 2000 --hold mmap --wait-by mincore,process_vm_readv,procmem,fault
 check "two writers behind smaps" agrees procfs $known 2000 --hold smaps --waiters 2
-check "faults behind a writer behind smaps" agrees procfs $known 2000 --hold smaps --wait-by mprotect,fault --waiters 4
+# Four waiters in one queue wait for each other, too: who is to blame for how much is
+# not known beforehand here, and on kernels whose faults take mmap_lock they are many.
+check "faults behind a writer behind smaps" agrees "" $known 2000 --hold smaps --wait-by mprotect,fault --waiters 4
 khugepaged "khugepaged holds up writers"
 if [ ! -e /dev/fuse ] && ! modprobe fuse; then
 	for name in "exactly held for writing" "exactly downgraded" "exactly held by a reader" "exact mix" "fault"; do
