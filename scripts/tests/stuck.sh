@@ -27,7 +27,7 @@ quick() {
 	took=$(($(now_ms) - begin - window))
 	echo "took $took ms, status $status"
 	cat "$tmp/err"
-	[ "$took" -lt $LIMIT_MS ] && [[ " $want " == *" $status "* ]]
+	[ "$took" -lt "$LIMIT_MS" ] && [[ " $want " == *" $status "* ]]
 }
 
 # Looks at all outputs in turn until each holds every thread that waits, and notes
