@@ -52,7 +52,7 @@ look() {
 in_time() {
 	[ -s "$tmp/late.$1" ] || { echo "never shown: $(head -c 2000 "$tmp/$1")"; return 1; }
 	echo "shown $(cat "$tmp/late.$1") ms after the threshold"
-	[ "$(cat "$tmp/late.$1")" -lt $LIMIT_MS ]
+	[ "$(cat "$tmp/late.$1")" -lt "$LIMIT_MS" ]
 }
 metrics_show() {
 	"$FAULTLINE" metrics "$@" >"$tmp/metrics" 2>"$tmp/metrics.err" && grep -Eq '^faultline_unfinished[a-z_]*(\{[^}]*\})? [1-9]' "$tmp/metrics"
