@@ -55,7 +55,7 @@ metrics_parse() {
 all_formats() {
 	local name=$1 comm=$2
 	needle=evil
-	contend_start --hold storm --rounds 1 --hold-ms 60000 --waiters 4 --wait-by mprotect,mincore --quiet \
+	contend_start --hold storm --rounds 1 --hold-ms 1800000 --waiters 4 --wait-by mprotect,mincore --quiet \
 		--comm "$comm" ${cgroup:+--cgroup "$cgroup"} || exit 1
 	contend_next
 	live=(--direct -p "$target" -d $((SLOWER > 1 ? 1500 : 300))ms)
