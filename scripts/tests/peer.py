@@ -13,7 +13,7 @@ import json
 import sys
 
 COUNT_TOLERANCE = 0.01
-TOTAL_TOLERANCE = 0.02
+TOTAL_TOLERANCE = 0.10
 NAMED = "mmap_lock"
 
 
