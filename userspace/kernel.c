@@ -52,21 +52,6 @@ static bool has_member(const struct btf *btf, const char *type, const char *memb
 	return id > 0 && type_has_member(btf, id, member, 0);
 }
 
-/* Arguments of a raw tracepoint, without the first (its private data). */
-static int tracepoint_args(const struct btf *btf, const char *name)
-{
-	const struct btf_type *type;
-	int id = btf__find_by_name_kind(btf, name, BTF_KIND_TYPEDEF);
-
-	if (id <= 0)
-		return 0;
-	type = btf__type_by_id(btf, btf__type_by_id(btf, id)->type);
-	if (!type || !btf_is_ptr(type))
-		return 0;
-	type = btf__type_by_id(btf, type->type);
-	return type && btf_is_func_proto(type) ? btf_vlen(type) - 1 : 0;
-}
-
 static void find_addresses(struct kernel_facts *facts)
 {
 	FILE *file = fopen("/proc/kallsyms", "re");
@@ -118,7 +103,6 @@ int kernel_probe(struct kernel_facts *ret_facts)
 	facts.vma_lock_rwsem = has_member(btf, "vma_lock", "lock");
 	facts.maple_tree = has_member(btf, "mm_struct", "mm_mt");
 	facts.rt = !has_member(btf, "rw_semaphore", "owner");
-	facts.mmap_lock_args = tracepoint_args(btf, "btf_trace_mmap_lock_start_locking");
 	btf__free(btf);
 	if (facts.vma_lock_rwsem)
 		find_addresses(&facts);

@@ -18,7 +18,6 @@ struct kernel_facts {
 	bool maple_tree; /* mm_struct.mm_mt */
 	bool rt; /* no rwsem owner word */
 	bool speculative; /* vm.spf_enabled is there */
-	int mmap_lock_args; /* of mmap_lock_start_locking; 0: not there */
 	/* addresses of kernel variables; 0: not there or hidden */
 	uint64_t vma_lock_cachep_addr;
 	uint64_t page_offset_base_addr;
