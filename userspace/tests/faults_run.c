@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Workers and rounds: all parts meet, the workers fault in their pages while the
+ * writer writes, the main thread decides whether there is another round. Mapping,
+ * emptying and checking the memory lies between the rounds and is not measured.
+ */
+#include "faults.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Longer than emptying the memory takes, on a slow machine too. */
+#define SPIN_TURNS 20000
+
+static unsigned int n_parts(void)
+{
+	return opts.workers + (opts.writer ? 1 : 0);
+}
+
+void run_meet(uint32_t round)
+{
+	gate_add(&ctl->ready_gate, n_parts());
+	gate_wait(&ctl->go_gate, round + 1, SPIN_TURNS);
+}
+
+bool run_is_done(uint32_t round)
+{
+	return __atomic_load_n(&ctl->done_gate, __ATOMIC_ACQUIRE) == (round + 1) * opts.workers;
+}
+
+bool run_next(uint32_t round)
+{
+	gate_add(&ctl->end_gate, n_parts());
+	gate_wait(&ctl->next_gate, round + 1, 0);
+	return round != ctl->last_round;
+}
+
+static void measure(struct worker *w)
+{
+	long major, major_before, minor, before = minor_faults(&major_before);
+
+	w->begin_ns = now_ns();
+	area_round(w);
+	w->end_ns = now_ns();
+	minor = minor_faults(&major);
+	w->faults += area_touches();
+	w->minor_faults += (uint64_t)(minor - before);
+	w->major_faults += (uint64_t)(major - major_before);
+}
+
+/* Also maps the pages that the counts are in: no fault on them is measured. */
+static void forget_warmup(struct worker *w)
+{
+	memset(&w->ticks, 0, sizeof(w->ticks));
+	w->faults = 0;
+	w->minor_faults = 0;
+	w->major_faults = 0;
+}
+
+static void *worker_main(void *arg)
+{
+	struct worker *w = arg;
+
+	pin((int)(w - ctl->workers));
+	if (opts.processes)
+		area_map_own(w);
+	for (uint32_t round = 0;; round++) {
+		area_recycle(w);
+		if (round <= opts.warmup)
+			forget_warmup(w);
+		run_meet(round);
+		measure(w);
+		gate_add(&ctl->done_gate, opts.workers);
+		area_check(w);
+		if (!run_next(round))
+			return NULL;
+	}
+}
+
+static void start_process(struct worker *w)
+{
+	pid_t parent = getpid();
+
+	w->pid = fork();
+	if (w->pid < 0)
+		die("fork of a worker");
+	if (w->pid)
+		return;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(EXIT_FAILED);
+	worker_main(w);
+	_exit(EXIT_OK);
+}
+
+static void start_thread(void *(*entry)(void *), void *arg)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, entry, arg))
+		fail(EXIT_FAILED, "cannot start a thread");
+	pthread_detach(thread);
+}
+
+static void start_all(void)
+{
+	ctl->last_round = UINT32_MAX;
+	if (!opts.processes && opts.layout == SHARED)
+		area_map_shared();
+	for (unsigned int i = 0; i < opts.workers; i++) {
+		if (!opts.processes && opts.layout == SEPARATE)
+			area_map_own(&ctl->workers[i]);
+	}
+	for (unsigned int i = 0; i < opts.workers; i++) {
+		if (opts.processes)
+			start_process(&ctl->workers[i]);
+		else
+			start_thread(worker_main, &ctl->workers[i]);
+	}
+	if (opts.writer)
+		start_thread(writer_main, NULL);
+}
+
+/* From the first that began to the last that ended. */
+static uint64_t round_ns(void)
+{
+	uint64_t begin_ns = UINT64_MAX, end_ns = 0;
+
+	for (unsigned int i = 0; i < opts.workers; i++) {
+		const struct worker *w = &ctl->workers[i];
+
+		if (w->begin_ns < begin_ns)
+			begin_ns = w->begin_ns;
+		if (w->end_ns > end_ns)
+			end_ns = w->end_ns;
+	}
+	return end_ns - begin_ns;
+}
+
+static bool is_last(uint32_t round, uint64_t elapsed_ns)
+{
+	if (round < opts.warmup)
+		return false;
+	if (opts.seconds > 0)
+		return (double)elapsed_ns >= opts.seconds * 1e9;
+	return round + 1 == opts.warmup + opts.rounds;
+}
+
+/* The markers are the main thread's: that is whose threads and children are measured. */
+static void supervise(uint32_t round)
+{
+	bool measured = round >= opts.warmup;
+
+	gate_wait(&ctl->ready_gate, (round + 1) * n_parts(), 0);
+	if (measured)
+		marker_begin(opts.region);
+	gate_add(&ctl->go_gate, 1);
+	gate_wait(&ctl->done_gate, (round + 1) * opts.workers, 0);
+	if (measured)
+		marker_end();
+	gate_wait(&ctl->end_gate, (round + 1) * n_parts(), 0);
+}
+
+void run_all(struct result *ret_result)
+{
+	struct result result = {0};
+	uint64_t begin_ns, begin_ticks;
+	bool last = false;
+
+	start_all();
+	begin_ns = now_ns();
+	begin_ticks = ticks_now();
+	for (uint32_t round = 0; !last; round++) {
+		supervise(round);
+		if (round >= opts.warmup) {
+			result.elapsed_ns += round_ns();
+			result.rounds++;
+		}
+		last = is_last(round, result.elapsed_ns);
+		ctl->last_round = last ? round : UINT32_MAX;
+		gate_add(&ctl->next_gate, 1);
+	}
+	result.ns_per_tick = (double)(now_ns() - begin_ns) / (double)(ticks_now() - begin_ticks);
+	for (unsigned int i = 0; opts.processes && i < opts.workers; i++)
+		waitpid(ctl->workers[i].pid, NULL, 0);
+	*ret_result = result;
+}
