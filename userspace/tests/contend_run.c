@@ -49,15 +49,20 @@ static void fail(const char *what)
 	exit(1);
 }
 
-static void meet(uint32_t *gate, uint32_t value, const char *what)
+static void meet_within(uint64_t s, uint32_t *gate, uint32_t value, const char *what)
 {
-	for (int i = 0; i < PATIENCE_S; i++) {
+	for (uint64_t i = 0; i < s; i++) {
 		if (gate_wait(gate, value, 1))
 			return;
 		if (waitpid(-1, NULL, WNOHANG) > 0)
 			fail("a part of the generator died");
 	}
 	fail(what);
+}
+
+static void meet(uint32_t *gate, uint32_t value, const char *what)
+{
+	meet_within(PATIENCE_S, gate, value, what);
 }
 
 static void wait_for_line(void)
@@ -111,7 +116,8 @@ static void run_round(bool idle, bool real)
 	gate_set(&ctl->prepare_gate, ctl->round);
 	if (opts.means->fuse && !opts.means->storm)
 		release_when_queued(real);
-	meet(&ctl->held_gate, ctl->round, "the hold did not end");
+	meet_within(PATIENCE_S + ctl->hold_ns / 1000000000, &ctl->held_gate, ctl->round,
+		    "the hold did not end");
 	meet(&ctl->waited_gate, ctl->round * opts.n_waiters, "a waiter did not end its round");
 }
 
