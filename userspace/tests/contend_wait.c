@@ -277,6 +277,19 @@ static bool over(uint32_t round)
 	return __atomic_load_n(&ctl->held_gate, __ATOMIC_ACQUIRE) >= round;
 }
 
+/*
+ * Between two calls of one that looks for the hold: without it, more waiters than
+ * CPUs would preempt each other inside their calls, with the lock, and then it
+ * is not the holder that the others wait for.
+ */
+static void breathe(void)
+{
+	struct timespec ts = {.tv_nsec = opts.threshold_ns / 8};
+
+	if (!opts.means->storm && !opts.means->repeat)
+		nanosleep(&ts, NULL);
+}
+
 void waiter_round(struct waiter *w, uint32_t round)
 {
 	w->long_t0 = 0;
@@ -289,5 +302,6 @@ void waiter_round(struct waiter *w, uint32_t round)
 		/* It has waited for the hold: done, whatever it was that waited. */
 		if (w->long_t0 && !opts.means->storm && !opts.means->repeat)
 			break;
+		breathe();
 	}
 }
