@@ -33,50 +33,84 @@ static __always_inline __u64 later(__u64 a, __u64 b)
 /* Whom a shorter wait is blamed on is not worth the look. */
 #define IMPROVE_MIN_NS 20000
 
-/*
- * The holder at the beginning need not be the one that was waited for. A writer
- * that got the lock meanwhile is known since then: it held for the larger part,
- * or else the one that it had waited for itself did, unless readers came after it
- * and took longer. Without such a writer, the task that released the lock during
- * the wait is a better answer than a hint, and than the writer that held at the
- * beginning if that had let go long before.
- */
-static __always_inline void improve_holder(struct fl_waiter *w, const struct fl_config *cfg,
-					   __u64 now, char *comm)
+/* A writer that got the lock during the wait and held it for the larger part. */
+static __always_inline bool blame_writer(struct fl_waiter *w, const struct fl_lock *lock, __u64 now,
+					 char *comm)
 {
-	__u64 half = (now - w->begin_ns) / 2, until, both;
-	struct fl_release *release;
-	struct fl_writer *writer;
+	__u64 until = lock->writer_until_ns ? lock->writer_until_ns : now;
 
-	writer = bpf_map_lookup_elem(&writers, &w->lock);
-	until = writer && writer->until_ns ? writer->until_ns : now;
-	if (writer && writer->ts_ns > w->begin_ns && writer->task.tid != w->self.tid &&
-	    now - until <= half) {
-		both = writer->ts_ns - later(writer->since_ns, w->begin_ns);
-		if (until - writer->ts_ns > half) {
-			w->holder = writer->task;
-			w->conf = FL_CONF_EXACT;
-			__builtin_memcpy(comm, writer->comm, FL_COMM_LEN);
-		} else if (writer->before_conf > (both > half ? FL_CONF_NONE : w->conf) &&
-			   writer->before.tid != w->self.tid) {
-			w->holder = writer->before;
-			w->conf = writer->before_conf;
-			__builtin_memcpy(comm, writer->before_comm, FL_COMM_LEN);
-		}
-		return;
-	}
-	if (!cfg->releases)
-		return;
-	release = bpf_map_lookup_elem(&releases, &w->lock);
+	if (lock->writer_ns <= w->begin_ns || lock->writer.tid == w->self.tid ||
+	    until <= lock->writer_ns || until - lock->writer_ns <= (now - w->begin_ns) / 2)
+		return false;
+	w->holder = lock->writer;
+	w->conf = FL_CONF_EXACT;
+	__builtin_memcpy(comm, lock->writer_comm, FL_COMM_LEN);
+	return true;
+}
+
+/*
+ * The task that released the lock during the wait is a better answer than a
+ * hint, and than the writer that held at the beginning if that had let go long
+ * before.
+ */
+static __always_inline void blame_release(struct fl_waiter *w, __u64 now, char *comm)
+{
+	struct fl_release *release = bpf_map_lookup_elem(&releases, &w->lock);
+
 	if (!release || release->ts_ns < w->begin_ns || release->task.tid == w->self.tid)
 		return;
 	if (w->conf >= FL_CONF_RELEASE &&
 	    (release->task.tid == w->holder.tid ||
-	     release->ts_ns - later(release->before_ns, w->begin_ns) <= half))
+	     release->ts_ns - later(release->before_ns, w->begin_ns) <= (now - w->begin_ns) / 2))
 		return;
 	w->holder = release->task;
 	w->conf = FL_CONF_RELEASE;
 	__builtin_memcpy(comm, release->comm, FL_COMM_LEN);
+}
+
+/*
+ * Somebody else waited for most of the time that we waited, and is known to have
+ * waited for that task: so did we, whoever passed us the lock in the end. A long
+ * reader, then a queued writer, then everybody is one chain that the reader made.
+ */
+static __always_inline bool inherit_blame(struct fl_waiter *w, const struct fl_lock *lock,
+					  __u64 now, char *comm)
+{
+	__u64 from = later(lock->waited_ns, w->begin_ns);
+
+	if (lock->waited_until_ns <= from ||
+	    lock->waited_until_ns - from <= (now - w->begin_ns) / 2 ||
+	    lock->waited_conf == FL_CONF_NONE || lock->waited_for.tid == w->self.tid ||
+	    (lock->waited_conf == FL_CONF_HINT && w->conf == FL_CONF_EXACT))
+		return false;
+	w->holder = lock->waited_for;
+	w->conf = lock->waited_conf;
+	__builtin_memcpy(comm, lock->waited_comm, FL_COMM_LEN);
+	return true;
+}
+
+/*
+ * For those that wait still: the longest wait among those that overlap, and one
+ * whose holder is sure before one with a hint. What is itself inherited is not
+ * passed on, or it would outlive its truth. Readers that are woken together race
+ * here; what they write is the same but for its ends.
+ */
+static __always_inline void note_waited(struct fl_lock *lock, const struct fl_waiter *w, __u64 now,
+					const char *comm)
+{
+	bool sure = w->conf >= FL_CONF_RELEASE, was_sure = lock->waited_conf >= FL_CONF_RELEASE;
+
+	if (w->conf == FL_CONF_NONE)
+		return;
+	if (lock->waited_until_ns > w->begin_ns &&
+	    (was_sure != sure ? was_sure
+			      : lock->waited_until_ns - lock->waited_ns >= now - w->begin_ns))
+		return;
+	lock->waited_for = w->holder;
+	lock->waited_conf = w->conf;
+	lock->waited_ns = w->begin_ns;
+	lock->waited_until_ns = now;
+	__builtin_memcpy(lock->waited_comm, comm, FL_COMM_LEN);
 }
 
 /* Of the holder as it is now: empty if the task is not the one that held. */
@@ -89,23 +123,37 @@ static __always_inline void read_holder_comm(const struct fl_waiter *w, char *co
 }
 
 /*
- * Who held the lock while we waited, now that we have it; and what those who
- * still wait will ask later.
+ * Who held the lock while we waited, now that we have it? The holder at the
+ * beginning need not be the one that was waited for. And: what will those ask
+ * that wait still?
  */
 static __always_inline void settle_holder(struct fl_waiter *w, const struct fl_config *cfg,
 					  __u64 now, int ret, char *comm)
 {
+	bool worth = now - w->begin_ns >= IMPROVE_MIN_NS, inherited = false;
+	struct fl_lock *lock;
+
 	read_holder_comm(w, comm);
 	if (ret) /* gave up: woken by a signal, not by a release */
 		return;
-	if (now - w->begin_ns >= IMPROVE_MIN_NS)
-		improve_holder(w, cfg, now, comm);
+	lock = bpf_map_lookup_elem(&locks, &w->lock);
+	if (worth && !(lock && blame_writer(w, lock, now, comm))) {
+		inherited = lock && inherit_blame(w, lock, now, comm);
+		if (!inherited && cfg->releases)
+			blame_release(w, now, comm);
+	}
 	if (!has_waiters(w->lock))
 		return;
+	if (!lock)
+		lock = lock_of(w->lock);
+	if (!lock)
+		return;
+	if (worth && !inherited)
+		note_waited(lock, w, now, comm);
 	if (w->mode == FL_WRITE)
-		note_writer(w->lock, &w->self, w->begin_ns, now, &w->holder, w->conf, comm);
-	else
-		end_writer(w->lock, now);
+		note_writer(lock, &w->self, now);
+	else if (!lock->writer_until_ns)
+		lock->writer_until_ns = now;
 }
 
 static __always_inline void add_blame(const struct fl_waiter *w, __u64 now, __u64 ns,
@@ -144,9 +192,7 @@ static __always_inline void add_blame(const struct fl_waiter *w, __u64 now, __u6
 	b->last_ns = now;
 	if (ns > b->max_ns) { /* a racing maximum may be lost */
 		b->max_ns = ns;
-		b->args[0] = w->holder.args[0];
-		b->args[1] = w->holder.args[1];
-		b->args[2] = w->holder.args[2];
+		__builtin_memcpy(b->args, w->holder.args, sizeof(b->args));
 	}
 }
 

@@ -61,6 +61,7 @@ static __always_inline int leave(__u64 lock, bool write)
 	struct fl_waiter *waiter;
 	struct target target;
 	struct fl_stat *stat;
+	struct fl_lock *past;
 	struct slow *entry;
 	__u32 tid = cur->pid;
 	__u64 begin, now;
@@ -76,8 +77,11 @@ static __always_inline int leave(__u64 lock, bool write)
 	now = bpf_ktime_get_ns();
 	if (!cfg || !target_of(lock, write, cur, &target))
 		return 0;
-	if (write && cfg->holders && read_task(&self, cur, target.mm, cur))
-		note_writer(lock, &self, begin, now, NULL, 0, NULL);
+	if (write && cfg->holders && read_task(&self, cur, target.mm, cur)) {
+		past = lock_of(lock);
+		if (past)
+			note_writer(past, &self, now);
+	}
 	if (now - begin < cfg->min_wait_ns) {
 		count(FL_SEEN_BELOW_MIN);
 		return 0;

@@ -16,6 +16,7 @@
 #define FL_COMM_LEN    16
 #define FL_STACK_DEPTH 48 /* deepest fault path seen is below 40 frames */
 #define FL_NR_SHARDS   8 /* CPUs that may add to one process at a time */
+#define FL_NR_ARGS     4 /* of a system call: mmap's flags are the fourth */
 
 /*
  * Histogram of nanoseconds: FL_HIST_SUB linear slots an octave from
@@ -112,9 +113,9 @@ struct fl_task_ref {
 	__u32 tgid;
 	__s32 nr; /* system call, or FL_NR_* */
 	__u32 flags; /* FL_T_* */
-	__u64 args[3]; /* of the system call */
+	__u64 args[FL_NR_ARGS]; /* of the system call */
 };
-_Static_assert(sizeof(struct fl_task_ref) == 40, "fl_task_ref");
+_Static_assert(sizeof(struct fl_task_ref) == 48, "fl_task_ref");
 
 /*
  * Map `waiters`, key: __u32 tid. Written by the waiting thread alone; kept
@@ -135,7 +136,7 @@ struct fl_waiter {
 	__u8 rel;
 	__u8 conf;
 };
-_Static_assert(sizeof(struct fl_waiter) == 136, "fl_waiter");
+_Static_assert(sizeof(struct fl_waiter) == 152, "fl_waiter");
 
 /* Map `stats`: every counted wait, by locked process. */
 struct fl_stat_key {
@@ -183,10 +184,10 @@ struct fl_blame {
 	__u64 total_ns;
 	__u64 max_ns;
 	__u64 last_ns;
-	__u64 args[3]; /* of the holder's system call, longest wait */
+	__u64 args[FL_NR_ARGS]; /* of the holder's system call, longest wait */
 	char holder_comm[FL_COMM_LEN];
 };
-_Static_assert(sizeof(struct fl_blame) == 72, "fl_blame");
+_Static_assert(sizeof(struct fl_blame) == 80, "fl_blame");
 
 /* Map `stack_totals`: waits of at least stack_min_ns by the waiter's stacks. */
 struct fl_stack_key {
@@ -218,24 +219,26 @@ struct fl_release {
 	struct fl_task_ref task;
 	char comm[FL_COMM_LEN];
 };
-_Static_assert(sizeof(struct fl_release) == 72, "fl_release");
+_Static_assert(sizeof(struct fl_release) == 80, "fl_release");
 
 /*
- * Map `writers`, key: __u64 lock. The last writer that got the lock in the slow
- * path, and whom it had waited for itself.
+ * Map `locks`, key: __u64 lock. What became known of a contended lock, for those
+ * that wait for it still: the last writer that got it in the slow path, and the
+ * longest wait for it of which the holder is known at first hand.
  */
-struct fl_writer {
-	__u64 ts_ns;
-	__u64 since_ns; /* it had waited */
-	__u64 until_ns; /* a reader that was queued has the lock since then; 0: none */
-	struct fl_task_ref task;
-	struct fl_task_ref before;
-	__u32 before_conf;
+struct fl_lock {
+	__u64 writer_ns; /* the writer got it; 0: none yet */
+	__u64 writer_until_ns; /* a reader that was queued has it since then; 0: none */
+	struct fl_task_ref writer;
+	__u64 waited_ns; /* somebody waited from here */
+	__u64 waited_until_ns; /* to here */
+	struct fl_task_ref waited_for;
+	__u32 waited_conf; /* FL_CONF_NONE: nobody yet */
 	__u32 pad;
-	char comm[FL_COMM_LEN];
-	char before_comm[FL_COMM_LEN];
+	char writer_comm[FL_COMM_LEN];
+	char waited_comm[FL_COMM_LEN];
 };
-_Static_assert(sizeof(struct fl_writer) == 144, "fl_writer");
+_Static_assert(sizeof(struct fl_lock) == 168, "fl_lock");
 
 /* Ring buffer `events`: a single finished wait. */
 struct fl_event {
@@ -250,7 +253,7 @@ struct fl_event {
 	char holder_comm[FL_COMM_LEN];
 	char comm[FL_COMM_LEN]; /* of the locked process */
 };
-_Static_assert(sizeof(struct fl_event) == 216, "fl_event");
+_Static_assert(sizeof(struct fl_event) == 232, "fl_event");
 
 #define FL_QUEUE_NO    0 /* what the map says is stale */
 #define FL_QUEUE_YES   1
@@ -273,7 +276,7 @@ struct fl_task_stack {
 	char holder_comm[FL_COMM_LEN];
 	__u64 ips[FL_STACK_DEPTH];
 };
-_Static_assert(sizeof(struct fl_task_stack) == 136 + 8 * FL_STACK_DEPTH, "fl_task_stack");
+_Static_assert(sizeof(struct fl_task_stack) == 152 + 8 * FL_STACK_DEPTH, "fl_task_stack");
 
 /*
  * vmas.bpf.c: `request` in, `reply` out. names is the path from the file up to

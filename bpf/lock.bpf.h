@@ -92,8 +92,10 @@ static __always_inline __u64 regs_distance_of(struct task_struct *cur)
 	return copy.regs - copy.stack;
 }
 
-/* The tail of struct pt_regs from dx on; its layout is x86-64's ABI. */
+/* The tail of struct pt_regs from r10 on; its layout is x86-64's ABI. */
 struct regs_tail {
+	__u64 r10;
+	__u64 r9_r8_ax_cx[4];
 	__u64 dx;
 	__u64 si;
 	__u64 di;
@@ -110,7 +112,7 @@ struct regs_tail {
 static __always_inline void read_call(struct fl_task_ref *ref, __u64 stack, struct task_struct *cur)
 {
 	struct regs_tail regs;
-	__u64 at = stack + regs_distance_of(cur) + bpf_core_field_offset(struct pt_regs, dx);
+	__u64 at = stack + regs_distance_of(cur) + bpf_core_field_offset(struct pt_regs, r10);
 
 	ref->nr = FL_NR_UNKNOWN;
 	if (bpf_probe_read_kernel(&regs, sizeof(regs), (void *)at))
@@ -119,6 +121,7 @@ static __always_inline void read_call(struct fl_task_ref *ref, __u64 stack, stru
 	ref->args[0] = regs.di;
 	ref->args[1] = regs.si;
 	ref->args[2] = regs.dx;
+	ref->args[3] = regs.r10;
 	if ((__u16)regs.cs == X86_USER32_CS) /* FRED keeps more above */
 		ref->flags |= FL_T_COMPAT;
 }
@@ -157,7 +160,7 @@ static __always_inline bool read_task(struct fl_task_ref *ref, struct task_struc
 	read_ids(ref, task);
 	ref->flags = 0;
 	ref->nr = FL_NR_KTHREAD;
-	ref->args[0] = ref->args[1] = ref->args[2] = 0;
+	__builtin_memset(ref->args, 0, sizeof(ref->args));
 	if (!ref->tid || !ref->tgid)
 		return false;
 	if (flags & PF_EXITING)
@@ -203,45 +206,29 @@ static __always_inline __u8 read_holder(struct fl_task_ref *ref, __u64 count, __
 	return conf;
 }
 
-static const struct fl_writer no_writer;
+static const struct fl_lock no_lock;
 
-/*
- * A writer that has got the lock holds it from now on. before: whom it waited
- * for itself, NULL: nobody.
- */
-static __always_inline void note_writer(__u64 lock, const struct fl_task_ref *self, __u64 since,
-					__u64 now, const struct fl_task_ref *before,
-					__u32 before_conf, const char *before_comm)
+static __always_inline struct fl_lock *lock_of(__u64 address)
 {
-	struct fl_writer *writer = bpf_map_lookup_elem(&writers, &lock);
+	struct fl_lock *lock = bpf_map_lookup_elem(&locks, &address);
 
-	if (!writer) {
-		bpf_map_update_elem(&writers, &lock, &no_writer, BPF_NOEXIST);
-		writer = bpf_map_lookup_elem(&writers, &lock);
-		if (!writer) {
-			count(FL_LOST_RELEASES_FULL);
-			return;
-		}
-	}
-	writer->task = *self;
-	writer->before_conf = before ? before_conf : FL_CONF_NONE;
-	if (before) {
-		writer->before = *before;
-		__builtin_memcpy(writer->before_comm, before_comm, FL_COMM_LEN);
-	}
-	bpf_get_current_comm(writer->comm, sizeof(writer->comm));
-	writer->until_ns = 0;
-	writer->since_ns = since;
-	writer->ts_ns = now;
+	if (lock)
+		return lock;
+	bpf_map_update_elem(&locks, &address, &no_lock, BPF_NOEXIST);
+	lock = bpf_map_lookup_elem(&locks, &address);
+	if (!lock)
+		count(FL_LOST_RELEASES_FULL);
+	return lock;
 }
 
-/* A reader that was queued has got the lock: no writer holds it any more. */
-static __always_inline void end_writer(__u64 lock, __u64 now)
+/* A writer that has got the lock holds it from now on. */
+static __always_inline void note_writer(struct fl_lock *lock, const struct fl_task_ref *self,
+					__u64 now)
 {
-	struct fl_writer *writer = bpf_map_lookup_elem(&writers, &lock);
-
-	if (writer && !writer->until_ns)
-		writer->until_ns = now;
+	lock->writer = *self;
+	bpf_get_current_comm(lock->writer_comm, sizeof(lock->writer_comm));
+	lock->writer_until_ns = 0;
+	lock->writer_ns = now;
 }
 
 static const struct fl_stat no_stat;

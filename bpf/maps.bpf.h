@@ -69,8 +69,8 @@ struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1024);
 	__type(key, __u64);
-	__type(value, struct fl_writer);
-} writers SEC(".maps");
+	__type(value, struct fl_lock);
+} locks SEC(".maps");
 
 /*
  * Per-CPU plain add. Two adds to the same counter on one CPU can only meet

@@ -25,7 +25,8 @@ static __always_inline int note_release(__u64 lock)
 	struct target target;
 	__u32 tid = cur->pid;
 
-	if (!cfg || !target_of(lock, false, cur, &target))
+	/* readers let go of a VMA's lock, though they never wait for it */
+	if (!cfg || !target_of(lock, true, cur, &target))
 		return 0;
 	if (cfg->watch_only && !is_watched(cfg, BPF_PROBE_READ(target.leader, tgid)))
 		return 0;

@@ -79,6 +79,7 @@ struct task_struct {
 
 /* x86-64; other architectures have other names (README.md, limits) */
 struct pt_regs {
+	unsigned long r10;
 	unsigned long dx;
 	unsigned long si;
 	unsigned long di;

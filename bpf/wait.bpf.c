@@ -64,7 +64,7 @@ static __always_inline void note_self(struct fl_waiter *w, struct task_struct *c
 		w->self.flags |= FL_T_SAME_MM;
 	if (cur->flags & PF_WORKERS) {
 		w->self.nr = worker_call(cur->flags);
-		w->self.args[0] = w->self.args[1] = w->self.args[2] = 0;
+		__builtin_memset(w->self.args, 0, sizeof(w->self.args));
 		return;
 	}
 	regs = (void *)bpf_task_pt_regs(cur);
@@ -72,6 +72,7 @@ static __always_inline void note_self(struct fl_waiter *w, struct task_struct *c
 	w->self.args[0] = regs->di;
 	w->self.args[1] = regs->si;
 	w->self.args[2] = regs->dx;
+	w->self.args[3] = regs->r10;
 	if (regs->cs == X86_USER32_CS)
 		w->self.flags |= FL_T_COMPAT;
 }

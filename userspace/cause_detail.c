@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What was asked of a system call that takes mmap_lock, in words:
- * "munmap(0x7f0000000000, 1.0 GiB)". Only three arguments are recorded, so the
- * flags of mmap() (its fourth) are not told. Pure.
+ * "munmap(0x7f0000000000, 1.0 GiB)". Of mmap()'s flags only those that make it
+ * hold the lock for longer are told. Pure.
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 
 #include "cause.h"
@@ -68,6 +69,34 @@ static void detail_mremap(const uint64_t *args, char *buf, size_t size)
 		 units_format_size(from, args[1]), units_format_size(to, args[2]));
 }
 
+/*
+ * MAP_FIXED unmaps first what was there; the others fill the range before mmap
+ * returns, a part of it with the lock.
+ */
+static void detail_mmap(const uint64_t *args, char *buf, size_t size)
+{
+	static const struct {
+		uint64_t flag;
+		const char *word;
+	} words[] = {
+		{MAP_FIXED, "MAP_FIXED"},
+		{MAP_LOCKED, "MAP_LOCKED"},
+		{MAP_POPULATE, "MAP_POPULATE"},
+		{MAP_HUGETLB, "MAP_HUGETLB"},
+	};
+	char more[96];
+	size_t n = snprintf(more, sizeof(more), "%s", prot_word(args[2]));
+	const char *sep = ", ";
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (!(args[3] & words[i].flag))
+			continue;
+		n += snprintf(more + n, sizeof(more) - n, "%s%s", sep, words[i].word);
+		sep = "|";
+	}
+	detail_range("mmap", args, more, buf, size);
+}
+
 static void detail_madvise(const uint64_t *args, char *buf, size_t size)
 {
 	char number[32];
@@ -102,18 +131,20 @@ static const char *range_call(int nr)
 
 void cause_detail(const struct fl_task_ref *task, char *buf, size_t size)
 {
-	uint64_t args[3] = {task->args[0], task->args[1], task->args[2]};
+	uint64_t args[FL_NR_ARGS];
 
 	if (!size)
 		return;
 	buf[0] = '\0';
+	for (int i = 0; i < FL_NR_ARGS; i++)
+		args[i] = task->args[i];
 	if (task->nr < 0 || task->flags & (FL_T_COMPAT | FL_T_KTHREAD | FL_T_EXITING) ||
 	    !(args[0] | args[1] | args[2]))
 		return;
 	if (range_call(task->nr))
 		detail_range(range_call(task->nr), args, NULL, buf, size);
 	else if (task->nr == __NR_mmap)
-		detail_range("mmap", args, prot_word(args[2]), buf, size);
+		detail_mmap(args, buf, size);
 	else if (task->nr == __NR_mprotect)
 		detail_range("mprotect", args, prot_word(args[2]), buf, size);
 	else if (task->nr == __NR_pkey_mprotect)

@@ -158,6 +158,15 @@ static bool old_release(void *arg, const void *key, const void *value)
 	return release->ts_ns < *(const uint64_t *)arg;
 }
 
+static bool old_lock(void *arg, const void *key, const void *value)
+{
+	const struct fl_lock *lock = value;
+	uint64_t before_ns = *(const uint64_t *)arg;
+
+	(void)key;
+	return lock->writer_ns < before_ns && lock->waited_until_ns < before_ns;
+}
+
 static bool dead_thread(void *arg, const void *key, const void *value)
 {
 	(void)arg;
@@ -183,7 +192,7 @@ int probe_sweep(struct probe *probe, uint64_t before_ns)
 {
 	int err;
 
-	err = scan_map(probe->core->maps.writers, old_release, &before_ns);
+	err = scan_map(probe->core->maps.locks, old_lock, &before_ns);
 	if (!err && probe->release)
 		err = scan_map(probe->core->maps.releases, old_release, &before_ns);
 	if (!err && probe->exact)

@@ -222,7 +222,6 @@ static bool fill_blame(void *arg, const struct fl_blame_key *key, const struct f
 		.tgid = key->holder_tgid,
 		.nr = key->holder_nr,
 		.flags = key->holder_flags,
-		.args = {blame->args[0], blame->args[1], blame->args[2]},
 	};
 	struct fl_task_ref waiter = {
 		.tid = 1,
@@ -242,6 +241,7 @@ static bool fill_blame(void *arg, const struct fl_blame_key *key, const struct f
 
 	if (!blame->count)
 		return false;
+	memcpy(ref.args, blame->args, sizeof(ref.args));
 	if (key->holder_tid)
 		one.holds = cause_of(&ref, blame->holder_comm, NULL, 0);
 	hash = blame_hash(&one);

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 
 #include "../advice.h"
@@ -215,6 +216,27 @@ static void assert_detail(int nr, uint64_t a, uint64_t b, uint64_t c, const char
 	assert_string_equal(buf, expected);
 }
 
+static void assert_mmap(uint64_t flags, const char *expected)
+{
+	struct fl_task_ref task = {
+		.nr = __NR_mmap, .flags = FL_T_SAME_MM, .args = {0x1000, 4096, 3, flags}};
+	char buf[128];
+
+	cause_detail(&task, buf, sizeof(buf));
+	assert_string_equal(buf, expected);
+}
+
+static void details_tell_what_makes_mmap_long(void **state)
+{
+	(void)state;
+	assert_mmap(MAP_PRIVATE | MAP_ANONYMOUS, "mmap(0x1000, 4.0 KiB, read+write)");
+	assert_mmap(MAP_PRIVATE | MAP_FIXED, "mmap(0x1000, 4.0 KiB, read+write, MAP_FIXED)");
+	assert_mmap(MAP_SHARED | MAP_POPULATE | MAP_LOCKED,
+		    "mmap(0x1000, 4.0 KiB, read+write, MAP_LOCKED|MAP_POPULATE)");
+	assert_mmap(~0UL, "mmap(0x1000, 4.0 KiB, read+write, "
+			  "MAP_FIXED|MAP_LOCKED|MAP_POPULATE|MAP_HUGETLB)");
+}
+
 static void details_name_ranges_and_advice(void **state)
 {
 	(void)state;
@@ -286,6 +308,7 @@ int main(void)
 		cmocka_unit_test(shared_functions_decide_only_alone),
 		cmocka_unit_test(frames_are_compared_as_whole_names),
 		cmocka_unit_test(details_name_ranges_and_advice),
+		cmocka_unit_test(details_tell_what_makes_mmap_long),
 		cmocka_unit_test(details_fit_the_buffer),
 		cmocka_unit_test(advice_ids_are_unique),
 	};
