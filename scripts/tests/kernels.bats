@@ -150,6 +150,20 @@ left_over() { find "$FAULTLINE_CACHE/kernels" -mindepth 1 -maxdepth 1 -name '.*'
 	! grep ' CC ' "$(log 6.1-patched)"
 }
 
+@test "a new name starts with the objects of another, of its own flavour" {
+	"$kernels" 6.1-stock >/dev/null 2>&1
+	patch 0001-one.patch mm/spare.c 's/int spare/int more/'
+	run --separate-stderr "$kernels" 6.1-patched
+	[[ $stderr == *"starting with the objects of 6.1-stock"* ]]
+	[ "$(grep ' CC ' "$(log 6.1-patched)")" = "  CC      mm/spare.o" ]
+	nm "$output/vmlinux" | grep -qw more
+	run --separate-stderr "$kernels" 6.1-patched+debug
+	[[ $stderr != *"starting with"* ]]
+	run --separate-stderr "$kernels" 6.1-stock+debug
+	[[ $stderr == *"starting with the objects of 6.1-patched+debug"* ]]
+	[ "$(grep ' CC ' "$(log 6.1-stock+debug)")" = "  CC      mm/spare.o" ]
+}
+
 @test "a patch that does not apply is named, with its place, and nothing stays of it" {
 	patch 0001-one.patch mm/spare.c 's/one/uno/'
 	patch 0002-two.patch mm/spare.c 's/two/due/'
