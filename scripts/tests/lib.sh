@@ -71,14 +71,27 @@ contend_start() {
 	pids+=("$contend")
 	exec 9>"$tmp/in"
 	wait_for 60 contend_said_or_died ready
-	grep -q '"ready"' "$tmp/truth" || { cat "$tmp/contend.err"; return 1; }
+	contend_said ready || return 1
 	target=$(sed -n 's/.*"ready","pid":\([0-9]*\).*/\1/p' "$tmp/truth")
 }
 contend_said_or_died() { grep -q "\"ev\":\"$1\"" "$tmp/truth" || ! kill -0 "$contend"; }
+contend_said() {
+	grep -q "\"ev\":\"$1\"" "$tmp/truth" && return
+	echo "the generator did not say $1; it said:"
+	tail -n 3 "$tmp/truth"
+	cat "$tmp/contend.err"
+	contend_kill
+	return 1
+}
+# It must not write into the next one's truth.
+contend_kill() {
+	kill "$contend" 2>/dev/null
+	wait "$contend" 2>/dev/null
+}
 contend_next() { echo >&9; }
 contend_wait() {
 	wait_for "${2:-60}" contend_said_or_died "$1"
-	grep -q "\"ev\":\"$1\"" "$tmp/truth" || { cat "$tmp/contend.err"; return 1; }
+	contend_said "$1"
 }
 contend_stop() {
 	exec 9>&-
@@ -94,7 +107,7 @@ watch_start() {
 	watch=$!
 	pids+=("$watch")
 	wait_for 20 watch_on_or_died
-	kill -0 "$watch" 2>/dev/null || { cat "$tmp/watch.err"; return 1; }
+	kill -0 "$watch" 2>/dev/null || { echo "the detector does not start"; cat "$tmp/watch.err"; return 1; }
 }
 # The detector is on when its process holds both tracing links, and listens for events.
 watch_on_or_died() {

@@ -74,7 +74,7 @@ khugepaged() {
 # A writer is known while it holds, or since it got the lock; a reader since it let go.
 known=exact,release,hint
 [ "$(feature release state)" != on ] || known=release,exact
-plan 20
+plan 21
 check "munmap of a large range holds up writers" agrees munmap $known 2000 --hold munmap --waiters 1
 check "mmap over a large range holds up readers" agrees mmap $known 2000 --hold mmap
 check "mprotect of a large range holds up readers" agrees mprotect $known 2000 --hold mprotect
@@ -87,18 +87,18 @@ check "page faults wait for a writer" agrees mprotect $known 2000 --hold mprotec
 check "another process waits for a writer" agrees mmap $known 2000 --hold mmap --wait-by process_vm_readv,procmem
 check "own and remote waits at once" agrees mmap $known 2000 --hold mmap --wait-by mincore,process_vm_readv,procmem,fault
 check "two writers behind smaps" agrees procfs $known 2000 --hold smaps --waiters 2
-# Four waiters in one queue wait for each other, too: who is to blame for how much is
-# not known beforehand here, and on kernels whose faults take mmap_lock they are many.
-check "faults behind a writer behind smaps" agrees "" $known 2000 --hold smaps --wait-by mprotect,fault --waiters 4
+check "faults behind a writer behind smaps" agrees procfs $known 2000 --hold smaps --wait-by mprotect,fault --waiters 4
 khugepaged "khugepaged holds up writers"
 if [ ! -e /dev/fuse ] && ! modprobe fuse; then
-	for name in "exactly held for writing" "exactly downgraded" "exactly held by a reader" "exact mix" "fault"; do
+	for name in "exactly held for writing" "exactly downgraded" "exactly held by a reader" "exact chain" "exact mix" "fault"; do
 		skip "$name" "no /dev/fuse"
 	done
 else
 	check "exactly held for writing" agrees mmap $known 2000 --hold fuse-write
 	check "exactly downgraded to reading" agrees munmap $known 2000 --hold fuse-munmap --waiters 1
 	check "exactly held by a remote reader" agrees procfs $known 2000 --hold fuse-read --waiters 1
+	check "exactly held by a reader: a writer and faults behind it" agrees procfs $known 2000 --hold fuse-read \
+		--wait-by mprotect,fault --waiters 4
 	check "exactly held, with all kinds of waiters" agrees mmap $known 2000 --hold fuse-write \
 		--wait-by mincore,mprotect,process_vm_readv,fault,procmem --waiters 10
 	writer_behind_fault

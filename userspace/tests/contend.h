@@ -36,6 +36,8 @@ struct waiter {
 	pid_t pid;
 	pid_t tid;
 	struct tally tally[NR_MODES]; /* by the mode that was asked for */
+	struct sum
+		awake; /* long in a call without sleeping: preempted there, perhaps with the lock */
 	uint64_t long_t0; /* the long operation of this round; 0: none */
 	uint64_t long_ns;
 	uint64_t long_slept_ns;
@@ -52,6 +54,7 @@ struct ctl {
 	uint32_t prepare_gate;
 	uint32_t prepared_gate;
 	uint32_t armed_gate; /* the hold of this round is about to begin, or held */
+	uint32_t turn_gate; /* waiters that may begin, all rounds, where they queue in order */
 	uint32_t held_gate; /* ... is over */
 	uint32_t waited_gate; /* waiters that have finished, all rounds */
 	uint32_t quit;
@@ -120,6 +123,11 @@ struct op {
 const struct op *op_find(const char *name);
 /* Hold, and note for how long the holder was not on a CPU. */
 void holder_hold(void);
+/* Where the hold lasts until all wait, they queue up in the order of their numbers. */
+static inline bool in_turn(const struct means *means)
+{
+	return means->fuse && !means->storm;
+}
 /* One round of a waiter: until it has waited for the hold, or the hold is over. */
 void waiter_round(struct waiter *w, uint32_t round);
 void waiter_start(struct waiter *w);

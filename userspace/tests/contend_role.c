@@ -79,6 +79,9 @@ static void waiter_loop(struct waiter *w)
 	gate_add(&ctl->ready_gate, 1);
 	for (uint32_t round = 1;; round++) {
 		gate_wait(&ctl->armed_gate, round, 0);
+		if (in_turn(opts.means))
+			gate_wait(&ctl->turn_gate,
+				  (round - 1) * opts.n_waiters + (w - ctl->waiters) + 1, 0);
 		waiter_round(w, round);
 		gate_add(&ctl->waited_gate, 1);
 	}

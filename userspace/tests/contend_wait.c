@@ -100,6 +100,8 @@ static void account(struct waiter *w, enum mode mode, uint64_t t0, const struct 
 	if (took->wall_ns < limit - limit / 4)
 		return;
 	sum_add(&w->tally[mode].most, took->wall_ns);
+	if (took->wall_ns - slept_ns >= limit - limit / 4)
+		sum_add(&w->awake, took->wall_ns - slept_ns);
 	if (slept_ns >= limit + limit / 4)
 		sum_add(&w->tally[mode].least, slept_ns);
 	if (slept_ns < limit)
