@@ -69,6 +69,14 @@ sabotage() {
 	done
 }
 
+@test "a round lasts until the writer has done what it shall, and no worker less than its own" {
+	faults --workers 2 --writer mprotect --writer-mib 1 --writer-ops 200 --pages 16 --layout shared
+	[ "$status" -eq 0 ]
+	is '.writer.ops >= 200 and .faults > 32 and .minor_faults == .faults'
+	faults --workers 2 --writer mmap --writer-ops 1 --pages 4096
+	is '.writer.ops > 1 and .faults >= 8192'
+}
+
 @test "a pause slows the writer down" {
 	faults --writer mmap --seconds 0.1
 	local busy=$output
@@ -164,6 +172,8 @@ sabotage() {
 	refused "take --unmap pages" --unmap vma --layout shared
 	refused "takes away the VMA" --unmap vma --writer split
 	refused "only the first would fault" --passes 2
+	refused "of which writer" --writer-ops 3
+	refused "ends the round already" --writer mmap --writer-ops 3 --seconds 1
 	refused "anonymous memory has no file" --dir /tmp
 	run "$FAULTS" --workers 128
 	[ "$status" -eq 2 ]

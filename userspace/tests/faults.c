@@ -4,7 +4,10 @@
  * known. How many a second, how long did each take, what did the writer get done?
  *
  * Workers, threads of one process or processes, touch pages of their own in
- * rounds that all begin together; warm-up rounds are not counted. The figures
+ * rounds that all begin together; warm-up rounds are not counted. A round lasts
+ * until every worker has touched its pages and the writer has done as much as it
+ * shall, or for a given time; who has touched all of its pages before empties
+ * them (MADV_DONTNEED, unless --unmap says otherwise) and goes on. The figures
  * come out as one JSON object, after they have been held against the kernel's
  * own count of minor faults. Markers around the measured rounds and the writer's
  * operations tell scripts/model what to look at. With --op, operations of a
@@ -45,6 +48,7 @@ enum {
 	O_WARMUP,
 	O_WRITER,
 	O_WRITER_MIB,
+	O_WRITER_OPS,
 	O_WRITER_PAUSE,
 	O_DIR,
 	O_LINES,
@@ -68,6 +72,7 @@ static const struct option long_options[] = {
 	{"warmup", required_argument, NULL, O_WARMUP},
 	{"writer", required_argument, NULL, O_WRITER},
 	{"writer-mib", required_argument, NULL, O_WRITER_MIB},
+	{"writer-ops", required_argument, NULL, O_WRITER_OPS},
 	{"writer-pause", required_argument, NULL, O_WRITER_PAUSE},
 	{"dir", required_argument, NULL, O_DIR},
 	{"lines", no_argument, NULL, O_LINES},
@@ -87,8 +92,9 @@ static void usage(FILE *to)
 	fputs("usage: faults [--workers N] [--processes] [--layout separate|shared]\n"
 	      "              [--memory anon|private-file|shared-file] [--dir DIR] [--read]\n"
 	      "              [--unmap none|pages|vma] [--pages N] [--passes N]\n"
-	      "              [--rounds N | --seconds S] [--warmup N] [--oversubscribe] [--lines]\n"
-	      "              [--writer NAME] [--writer-mib N] [--writer-pause TURNS]\n"
+	      "              [--rounds N] [--seconds S] [--warmup N] [--oversubscribe] [--lines]\n"
+	      "              [--writer NAME] [--writer-mib N] [--writer-ops N]\n"
+	      "              [--writer-pause TURNS]\n"
 	      "       faults --op NAME [--count N]\n"
 	      "writers: none",
 	      to);
@@ -207,6 +213,9 @@ static void parse_one(int c, const char *name)
 	case O_WRITER_MIB:
 		opts.writer_bytes = number(name, optarg, 1, 1 << 16) << 20;
 		break;
+	case O_WRITER_OPS:
+		opts.writer_ops = number(name, optarg, 1, 1UL << 32);
+		break;
 	case O_WRITER_PAUSE:
 		opts.writer_pause = number(name, optarg, 0, 1UL << 32);
 		break;
@@ -241,6 +250,10 @@ static void check_options(void)
 		fail(EXIT_USAGE, "--writer split: --unmap vma takes away the VMA that it splits");
 	if (opts.unmap == UNMAP_NONE && opts.passes > 1)
 		fail(EXIT_USAGE, "--passes: only the first would fault; take --unmap pages or vma");
+	if (opts.writer_ops && !opts.writer)
+		fail(EXIT_USAGE, "--writer-ops: of which writer? take --writer");
+	if (opts.writer_ops && opts.seconds > 0)
+		fail(EXIT_USAGE, "--writer-ops: --seconds ends the round already");
 	if (opts.dir && opts.memory == ANON)
 		fail(EXIT_USAGE, "--dir: anonymous memory has no file; take --memory");
 	if (!opts.oversubscribe && !opts.op && parts > (unsigned int)pin_cpus())

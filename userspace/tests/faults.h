@@ -39,9 +39,10 @@ struct options {
 	uint32_t passes; /* over its pages, in a round */
 	uint32_t rounds;
 	uint32_t warmup;
-	double seconds; /* 0: as many rounds as rounds says */
+	double seconds; /* that a round lasts; 0: until the work is done */
 	const struct writer *writer;
 	size_t writer_bytes;
+	uint64_t writer_ops; /* a round lasts until it has done as many */
 	uint64_t writer_pause; /* turns of a loop between two operations */
 	const char *dir; /* of the mapped files; NULL: in memory */
 	const struct op *op;
@@ -53,6 +54,7 @@ struct worker {
 	char *slice; /* what it faults in */
 	int fd; /* of the file behind it, or -1 */
 	size_t first_page; /* of the slice, in the file */
+	size_t filled; /* pages that have been touched since the slice was last empty */
 	pid_t pid;
 	uint64_t faults; /* touches that had to fault */
 	uint64_t minor_faults; /* by the kernel's own count, over the same time */
@@ -69,7 +71,8 @@ struct ctl {
 	uint32_t done_gate __attribute__((aligned(128))); /* workers whose work is done */
 	uint32_t end_gate __attribute__((aligned(128))); /* parts that are through with it */
 	uint32_t next_gate __attribute__((aligned(128))); /* rounds that have ended */
-	uint32_t last_round; /* the round after which all end */
+	uint32_t enough_gate; /* rounds whose workers may stop once their own work is done */
+	uint32_t last_round;
 	char *split_page; /* three pages of the first worker's VMA, not faulted in */
 	uint64_t writer_ops __attribute__((aligned(128)));
 	uint64_t writer_alone_ns; /* of one operation, with nobody beside it */
@@ -111,9 +114,9 @@ uint64_t op_measure(void); /* how long all of them took, in ns */
 void area_map_shared(void); /* one VMA, a slice for each */
 void area_map_own(struct worker *w);
 void area_recycle(const struct worker *w); /* between rounds: none of its pages are mapped */
-void area_round(struct worker *w); /* what is measured, touch by touch */
+/* What is measured, touch by touch; returns how many touches. Each is one minor fault. */
+uint64_t area_round(struct worker *w, uint32_t round);
 void area_check(const struct worker *w); /* is there what was written? */
-uint64_t area_touches(void); /* of a worker in a round; each is one minor fault */
 char *area_anon(size_t bytes); /* aligned, small pages, nothing next to it */
 void area_anon_at(char *at, size_t bytes);
 
@@ -127,6 +130,8 @@ void run_all(struct result *ret_result);
 /* A worker or the writer is ready; returns when the round begins. */
 void run_meet(uint32_t round);
 bool run_is_done(uint32_t round); /* all workers are */
+bool run_is_enough(uint32_t round); /* who has done its own work may stop */
+void run_set_enough(uint32_t round);
 /* A worker or the writer is through with this round; is there another? */
 bool run_next(uint32_t round);
 void report_faults(const struct result *result);
@@ -136,6 +141,7 @@ void report_op(uint64_t ns);
 void gate_add(uint32_t *gate, uint32_t parts); /* wakes when all parts have come */
 void gate_wait(uint32_t *gate, uint32_t value, unsigned int spin_turns);
 uint64_t now_ns(void);
+void sleep_s(double seconds);
 void pin(int nth); /* to the nth CPU that we may use */
 int pin_cpus(void); /* how many we may use */
 long minor_faults(long *ret_major); /* of this thread, as the kernel counts */

@@ -31,11 +31,6 @@ static size_t stride(void)
 	return opts.read && opts.memory != ANON ? FAULT_AROUND_PAGES : 1;
 }
 
-uint64_t area_touches(void)
-{
-	return (uint64_t)opts.passes * ((opts.pages + stride() - 1) / stride());
-}
-
 /* What the file holds in the first byte of each page: never 0, as new memory is. */
 static char file_byte(size_t page)
 {
@@ -144,12 +139,13 @@ void area_recycle(const struct worker *w)
 		die("madvise(MADV_DONTNEED)");
 }
 
+/* Something has to go when a round is not over with all pages touched. */
 static void unmap(const struct worker *w)
 {
-	if (opts.unmap == UNMAP_PAGES)
+	if (opts.unmap != UNMAP_VMA) {
 		area_recycle(w);
-	if (opts.unmap != UNMAP_VMA)
 		return;
+	}
 	if (munmap(w->slice, slice_bytes() + TAIL))
 		die("munmap of the area");
 	map_at(w->slice, slice_bytes() + TAIL, w->fd);
@@ -163,17 +159,40 @@ static void touch(volatile char *at, size_t page)
 		*at = written_byte(page);
 }
 
-void area_round(struct worker *w)
+/* How many touches a worker owes; a warm-up round is all of them, and nothing else. */
+static uint64_t own_work(uint32_t round)
 {
-	for (uint32_t pass = 0; pass < opts.passes; pass++) {
-		for (size_t page = 0; page < opts.pages; page += stride()) {
-			uint64_t begin = ticks_now();
+	if (opts.seconds > 0 && round >= opts.warmup)
+		return 0;
+	return opts.passes * ((opts.pages + stride() - 1) / stride());
+}
 
-			touch(w->slice + page * PAGE, page);
-			lat_add(&w->ticks, ticks_now() - begin);
+uint64_t area_round(struct worker *w, uint32_t round)
+{
+	uint64_t touches = 0, own = own_work(round);
+
+	w->filled = 0;
+	while (touches < own || !run_is_enough(round)) {
+		uint64_t begin;
+
+		if (w->filled == opts.pages) {
+			unmap(w);
+			w->filled = 0;
 		}
-		unmap(w);
+		begin = ticks_now();
+		touch(w->slice + w->filled * PAGE, w->filled);
+		lat_add(&w->ticks, ticks_now() - begin);
+		w->filled += stride();
+		if (w->filled > opts.pages)
+			w->filled = opts.pages;
+		touches++;
 	}
+	/* With passes, emptying is part of the work: as often as filling. */
+	if (opts.unmap != UNMAP_NONE) {
+		unmap(w);
+		w->filled = 0;
+	}
+	return touches;
 }
 
 static char expected_byte(const struct worker *w, size_t page)
@@ -185,9 +204,7 @@ static char expected_byte(const struct worker *w, size_t page)
 
 void area_check(const struct worker *w)
 {
-	if (opts.unmap != UNMAP_NONE)
-		return;
-	for (size_t page = 0; page < opts.pages; page += stride()) {
+	for (size_t page = 0; page < w->filled; page += stride()) {
 		char is = *(volatile char *)(w->slice + page * PAGE);
 
 		if (is != expected_byte(w, page))

@@ -32,6 +32,16 @@ bool run_is_done(uint32_t round)
 	return __atomic_load_n(&ctl->done_gate, __ATOMIC_ACQUIRE) == (round + 1) * opts.workers;
 }
 
+bool run_is_enough(uint32_t round)
+{
+	return __atomic_load_n(&ctl->enough_gate, __ATOMIC_RELAXED) > round;
+}
+
+void run_set_enough(uint32_t round)
+{
+	__atomic_store_n(&ctl->enough_gate, round + 1, __ATOMIC_RELAXED);
+}
+
 bool run_next(uint32_t round)
 {
 	gate_add(&ctl->end_gate, n_parts());
@@ -39,15 +49,16 @@ bool run_next(uint32_t round)
 	return round != ctl->last_round;
 }
 
-static void measure(struct worker *w)
+static void measure(struct worker *w, uint32_t round)
 {
 	long major, major_before, minor, before = minor_faults(&major_before);
+	uint64_t touches;
 
 	w->begin_ns = now_ns();
-	area_round(w);
+	touches = area_round(w, round);
 	w->end_ns = now_ns();
 	minor = minor_faults(&major);
-	w->faults += area_touches();
+	w->faults += touches;
 	w->minor_faults += (uint64_t)(minor - before);
 	w->major_faults += (uint64_t)(major - major_before);
 }
@@ -73,7 +84,7 @@ static void *worker_main(void *arg)
 		if (round <= opts.warmup)
 			forget_warmup(w);
 		run_meet(round);
-		measure(w);
+		measure(w, round);
 		gate_add(&ctl->done_gate, opts.workers);
 		area_check(w);
 		if (!run_next(round))
@@ -108,7 +119,7 @@ static void start_thread(void *(*entry)(void *), void *arg)
 
 static void start_all(void)
 {
-	ctl->last_round = UINT32_MAX;
+	ctl->last_round = opts.warmup + opts.rounds - 1;
 	if (!opts.processes && opts.layout == SHARED)
 		area_map_shared();
 	for (unsigned int i = 0; i < opts.workers; i++) {
@@ -141,24 +152,21 @@ static uint64_t round_ns(void)
 	return end_ns - begin_ns;
 }
 
-static bool is_last(uint32_t round, uint64_t elapsed_ns)
-{
-	if (round < opts.warmup)
-		return false;
-	if (opts.seconds > 0)
-		return (double)elapsed_ns >= opts.seconds * 1e9;
-	return round + 1 == opts.warmup + opts.rounds;
-}
-
 /* The markers are the main thread's: that is whose threads and children are measured. */
 static void supervise(uint32_t round)
 {
 	bool measured = round >= opts.warmup;
 
 	gate_wait(&ctl->ready_gate, (round + 1) * n_parts(), 0);
+	if (!measured || (opts.seconds <= 0 && !opts.writer_ops))
+		run_set_enough(round);
 	if (measured)
 		marker_begin(opts.region);
 	gate_add(&ctl->go_gate, 1);
+	if (measured && opts.seconds > 0) {
+		sleep_s(opts.seconds);
+		run_set_enough(round);
+	}
 	gate_wait(&ctl->done_gate, (round + 1) * opts.workers, 0);
 	if (measured)
 		marker_end();
@@ -169,19 +177,16 @@ void run_all(struct result *ret_result)
 {
 	struct result result = {0};
 	uint64_t begin_ns, begin_ticks;
-	bool last = false;
 
 	start_all();
 	begin_ns = now_ns();
 	begin_ticks = ticks_now();
-	for (uint32_t round = 0; !last; round++) {
+	for (uint32_t round = 0; round <= ctl->last_round; round++) {
 		supervise(round);
 		if (round >= opts.warmup) {
 			result.elapsed_ns += round_ns();
 			result.rounds++;
 		}
-		last = is_last(round, result.elapsed_ns);
-		ctl->last_round = last ? round : UINT32_MAX;
 		gate_add(&ctl->next_gate, 1);
 	}
 	result.ns_per_tick = (double)(now_ns() - begin_ns) / (double)(ticks_now() - begin_ticks);

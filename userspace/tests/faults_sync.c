@@ -28,6 +28,15 @@ uint64_t now_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }
 
+void sleep_s(double seconds)
+{
+	struct timespec left = {.tv_sec = (time_t)seconds};
+
+	left.tv_nsec = (long)((seconds - (double)left.tv_sec) * 1e9);
+	while (nanosleep(&left, &left) && errno == EINTR)
+		;
+}
+
 void gate_add(uint32_t *gate, uint32_t parts)
 {
 	if (__atomic_add_fetch(gate, 1, __ATOMIC_ACQ_REL) % parts == 0)

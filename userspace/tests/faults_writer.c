@@ -127,22 +127,20 @@ static void pause_turns(uint64_t turns)
 /* Until the last worker is done with this round. */
 static void work(uint32_t round)
 {
-	uint64_t begin_ns = now_ns(), begin;
-	bool measured = round >= opts.warmup;
+	uint64_t begin_ns = now_ns(), begin, ops = 0;
 
 	while (!run_is_done(round)) {
 		begin = ticks_now();
 		marker_op_begin(opts.writer->op);
 		opts.writer->run();
 		marker_op_end(opts.writer->op);
-		if (measured) {
-			lat_add(&ctl->writer_ticks, ticks_now() - begin);
-			ctl->writer_ops++;
-		}
+		lat_add(&ctl->writer_ticks, ticks_now() - begin);
+		if (++ops == opts.writer_ops)
+			run_set_enough(round);
 		pause_turns(opts.writer_pause);
 	}
-	if (measured)
-		ctl->writer_ns += now_ns() - begin_ns;
+	ctl->writer_ops += ops;
+	ctl->writer_ns += now_ns() - begin_ns;
 }
 
 void *writer_main(void *unused)
@@ -153,7 +151,8 @@ void *writer_main(void *unused)
 	measure_alone();
 	for (uint32_t round = 0;; round++) {
 		run_meet(round);
-		work(round);
+		if (round >= opts.warmup) /* it was warm after its runs alone */
+			work(round);
 		if (!run_next(round))
 			return unused;
 	}
