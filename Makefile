@@ -55,7 +55,7 @@ check: deps	## run every test, here and on other kernels (as root)
 	$(Q)O=$(O) scripts/check
 lint:		## static checks
 	$(Q)scripts/lint
-bench: deps	## measure the detector's own cost (as root)
+bench: deps	## page faults on stock 6.1 against 6.12, and the detector's own cost (as root)
 	$(Q)$(MAKE) --no-print-directory all tests
 	$(Q)O=$(O) scripts/bench
 help:		## this list

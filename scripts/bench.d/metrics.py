@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Which figures come out of one point? Pure: the generator's JSON and the model's
+record of the region go in, figures by name come out. None: nothing to measure.
+"""
+
+# What two runs of one point may differ by in the model; see scripts/README.md.
+RESOLUTION = {"instructions": 0.001, "lines": 0.05, "writers": 0.05}
+
+# Figures of each section in the order of the tables: name, what a reader calls it.
+NAMES = {
+    "instructions": [("instructions", "instructions"), ("locked", "locked operations")],
+    "lines": [("transfers", "transfers per fault"),
+              ("every_fault", "of them on every-fault lines")],
+    "writers": [("faults", "faults"), ("writes", "writer's operations"),
+                ("fault_p50", "fault p50"), ("fault_p99", "fault p99"), ("fault_max", "fault max"),
+                ("write_p50", "writer p50"), ("write_p99", "writer p99"),
+                ("write_max", "writer max")],
+}
+NAMES["wall"] = NAMES["writers"]
+HOT_LINES = 3
+SPARE_FAULTS, SPARE_SHARE = 16, 0.01
+
+
+class Mismatch(Exception):
+    """The generator and the model do not speak of the same thing."""
+
+
+def of_wall(generated):
+    writer = generated["writer"]
+    latency = generated["latency_ns"]
+    figures = {"faults": generated["faults_per_s"]}
+    figures.update({f"fault_{name}": latency[name] / 1000 for name in ("p50", "p99", "max")})
+    if writer:
+        figures["writes"] = writer["ops_per_s"]
+        figures.update({f"write_{name}": writer["latency_ns"][name] / 1000
+                        for name in ("p50", "p99", "max")})
+    return figures
+
+
+def of_operation(generated, region):
+    name = generated["op"]
+    found = region.get("faults") if name == "fault" else region["ops"].get(name)
+    if not found or found["count"] != generated["count"]:
+        raise Mismatch(f"{name}: the model saw {found['count'] if found else 0} operations, "
+                       f"{generated['count']} were done")
+    return {"instructions": found["insns"], "locked": found["locked"]}
+
+
+def of_lines(region):
+    if region.get("lost"):
+        raise Mismatch("the model lost lines: its tables are full")
+    return {"transfers": region["transfers"], "every_fault": region["every_fault"]["transfers"]}
+
+
+def of_virtual(generated, region):
+    figures = {"faults": region["faults"]["per_mtick"]}
+    figures.update({f"fault_{name}": region["faults"]["ticks"][name]
+                    for name in ("p50", "p99", "max")})
+    if generated["writer"]:
+        done = region["ops"].get(generated["writer"]["name"])
+        figures["writes"] = done["per_mtick"] if done else 0
+        if done:
+            figures.update({f"write_{name}": done["ticks"][name] for name in ("p50", "p99", "max")})
+    return figures
+
+
+def check_faults(generated, region):
+    """Both counted the same faults, but for a few of the stack and the program itself."""
+    seen, touched = region.get("faults", {}).get("count", 0), generated["minor_faults"]
+    if abs(seen - touched) > SPARE_FAULTS + touched * SPARE_SHARE:
+        raise Mismatch(f"the model saw {seen} faults, the kernel counted {touched}")
+
+
+def note(region):
+    """The lines that are fought for most, with their transfers per fault."""
+    objects = (region or {}).get("objects", [])[:HOT_LINES]
+    return ", ".join(f"{one['name']} {one['transfers']:.2f}" for one in objects)
+
+
+def of(section, generated, region):
+    if section == "wall":
+        return of_wall(generated)
+    if "error" in region:
+        raise Mismatch(f"the model's region is void: {region['error']}")
+    if section == "instructions":
+        return of_operation(generated, region)
+    check_faults(generated, region)
+    return of_lines(region) if section == "lines" else of_virtual(generated, region)

@@ -1,0 +1,259 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0
+# Does the bench judge as it should, and does a run leave what was measured?
+# Guests and kernels are stand-ins with literal figures but for the last tests.
+
+setup() {
+	scripts=$BATS_TEST_DIRNAME/..
+	tmp=$BATS_TEST_TMPDIR
+	out=$tmp/out
+	export PYTHONPATH=$scripts/bench.d PYTHONDONTWRITEBYTECODE=1
+}
+
+# py EXPRESSION: of bench.d, printed.
+py() { python3 -c "import metrics, plan, plot, report, stats; print($1)"; }
+# says EXPRESSION VALUE
+says() {
+	local value
+	value=$(py "$1")
+	[ "$value" = "$2" ] || { echo "$1 is $value, not $2"; return 1; }
+}
+
+# --- judging
+
+@test "median and its interval, of literal numbers" {
+	says 'stats.median([3, 1, 2])' 2
+	says 'stats.median([4, 1, 2, 3])' 2.5
+	says 'stats.coverage(6, 0)' 0.96875
+	says 'stats.coverage(9, 1)' 0.9609375
+	says 'stats.pairs_needed()' 6
+	says 'stats.median_interval([1, 2, 3, 4, 5])' None
+	says 'stats.median_interval([1, 2, 3, 4, 5, 6])' '(1, 6)'
+	says 'stats.median_interval([9, 1, 2, 3, 4, 5, 6, 7, 8])' '(2, 8)'
+}
+
+@test "pairs that all point one way are a difference" {
+	says 'stats.judge_pairs([100] * 6, [110, 120, 130, 140, 150, 160])' \
+		"Judgement(ratio=1.35, low=1.1, high=1.6, verdict='more')"
+	says 'stats.judge_pairs([100] * 6, [50, 60, 70, 80, 90, 99]).verdict' less
+}
+
+@test "one pair of six that points the other way forbids a difference" {
+	says 'stats.judge_pairs([100] * 6, [99, 120, 130, 140, 150, 160]).verdict' 'not distinguishable'
+}
+
+@test "one pair of nine that points the other way does not" {
+	says 'stats.judge_pairs([100] * 9, [50] + [120] * 8).verdict' more
+	says 'stats.judge_pairs([100] * 9, [50, 50] + [120] * 7).verdict' 'not distinguishable'
+}
+
+@test "a drift that both halves of each pair share is no difference, and hides none" {
+	says 'stats.judge_pairs([100, 200, 300, 400, 500, 600], [99, 202, 297, 404, 495, 606]).verdict' \
+		'not distinguishable'
+	says 'stats.judge_pairs([100, 200, 300, 400, 500, 600], [105, 210, 315, 420, 525, 630]).verdict' more
+}
+
+@test "too few pairs are said to be too few" {
+	says 'stats.judge_pairs([100] * 5, [200] * 5).verdict' '5 pairs are too few, 6 needed'
+}
+
+@test "repeats differ when their ranges are apart by more than the resolution" {
+	says 'stats.judge_repeats([100, 102], [110, 112], .05).verdict' more
+	says 'stats.judge_repeats([100, 102], [90, 92], .05).verdict' less
+	says 'stats.judge_repeats([100, 102], [104, 106], .05).verdict' 'not distinguishable'
+	says 'stats.judge_repeats([100, 130], [120, 150], .05).verdict' 'not distinguishable'
+	says 'stats.judge_repeats([1000, 1000], [1002, 1002], .001).verdict' more
+	says 'stats.judge_repeats([1000, 1000], [1000.9, 1000.9], .001).verdict' 'not distinguishable'
+	says 'stats.judge_repeats([100], [200], .05).verdict' 'one run is too few, 2 needed'
+}
+
+@test "nothing to divide by is no ratio" {
+	says 'stats.judge_pairs([0] * 6, [1] * 6).verdict' 'no ratio: the reference is 0'
+	says 'stats.judge_repeats([0, 0], [1, 1], .05).verdict' 'no ratio: the reference is 0'
+}
+
+# --- what is measured
+
+@test "rows: a kernel, a label, settings" {
+	says 'plan.parse_row("6.1-stock")' "Row(label='6.1-stock', kernel='6.1-stock', sysctls=())"
+	says 'plan.parse_row("off=6.1-patched:vm.spf_enable=0,kernel.x=2")' \
+		"Row(label='off', kernel='6.1-patched', sysctls=('vm.spf_enable=0', 'kernel.x=2'))"
+	says 'plan.parse_row("6.1-patched:vm.spf_enable=0").label' '6.1-patched:vm.spf_enable=0'
+}
+
+@test "kernels are run in turn, and the turn turns" {
+	says '[(repeat, row) for repeat, row in plan.schedule(["A", "B"], plan.Boot("wall", 4, (), 3))]' \
+		"[(0, 'A'), (0, 'B'), (1, 'B'), (1, 'A'), (2, 'A'), (2, 'B')]"
+}
+
+@test "the baseline has every point that it promises" {
+	says 'sorted({(b.cpus, p.name) for b in plan.boots(plan.FULL) if b.section == "lines" for p in b.points})' \
+		"$(py 'sorted((c, l) for c in (2, 4, 8, 16) for l in ("separate", "shared", "processes"))')"
+	says '[p.name for b in plan.boots(plan.FULL) if b.section == "instructions" for p in b.points]' \
+		"['fault', 'mmap', 'brk', 'mprotect', 'fork']"
+	says '[b.cpus for b in plan.boots(plan.FULL) if b.section in ("writers", "wall")]' '[4, 4]'
+	says 'plan.FULL.pairs >= stats.pairs_needed()' True
+}
+
+@test "the generator takes every point of the plan" {
+	local generator=${O:-$scripts/../build}/tests/faults arguments
+	py '"\n".join(" ".join(p.arguments) for b in plan.boots(plan.QUICK) for p in b.points)' >"$tmp/points"
+	[ -s "$tmp/points" ]
+	while read -r arguments; do
+		# shellcheck disable=SC2086  # arguments are words
+		timeout 60 "$generator" --oversubscribe $arguments >/dev/null
+	done <"$tmp/points"
+}
+
+# --- a run, with stand-ins
+
+# tool NAME SCRIPT: what the bench starts in place of scripts/NAME.
+tool() {
+	printf '#!/bin/bash\n%s\n' "$2" >"$tmp/tool-$1"
+	chmod +x "$tmp/tool-$1"
+	export "BENCH_${1^^}=$tmp/tool-$1"
+}
+
+# The guest's part: 1000 faults a second on kernel a, 1500 on b; two transfers a fault on a, one on b.
+stand_ins() {
+	mkdir -p "$tmp/kernels/a" "$tmp/kernels/b" "$tmp/build/tests"
+	echo image of a >"$tmp/kernels/a/vmlinuz"
+	echo image of b >"$tmp/kernels/b/vmlinuz"
+	touch "$tmp/build/tests/faults"
+	chmod +x "$tmp/build/tests/faults"
+	tool kernels "echo '$tmp'/kernels/\$1; [ -d '$tmp'/kernels/\$1 ]"
+	tool vm "wall=yes; . '$tmp/guest'"
+	tool model "wall=; . '$tmp/guest'"
+	export O=$tmp/build
+	cat >"$tmp/guest" <<-'END'
+		while [ "$1" != -- ]; do
+			case $1 in
+			--kernel) kernel=$2 ;;
+			--results) results=$2 ;;
+			esac
+			shift
+		done
+		echo "$kernel $(cat "$results/sysctls")" >>"${results%/boots/*}/order"
+		[ "$kernel" = a ] && rate=1000 lines=2 insns=100 || rate=1500 lines=1 insns=100.05
+		latency='"p50":1000,"p99":2000,"max":3000'
+		while read -r name arguments; do
+			writer=null
+			[[ $arguments != *--writer\ [!n]* ]] ||
+				writer="{\"name\":\"mmap\",\"ops_per_s\":$rate,\"latency_ns\":{$latency}}"
+			[[ $arguments == --op* ]] && op=$name || op=none
+			printf '%s\t{"op":"%s","count":10,"minor_faults":10,"faults_per_s":%s,"latency_ns":{%s},"writer":%s}\n' \
+				"$name" "$op" $rate "$latency" "$writer"
+			[ "$wall" ] || printf '{"faults":{"count":%s,"per_mtick":%s,"insns":%s,"locked":9,"ticks":{%s}},"ops":{"mmap":{"count":10,"per_mtick":%s,"insns":%s,"locked":9,"ticks":{%s}}},"transfers":%s,"every_fault":{"lines":1,"transfers":%s}}\n' \
+				"${SEEN:-10}" $rate $insns "$latency" $rate $insns "$latency" $lines $lines >>"$results/model.json"
+		done <"$results/points" >"$results/faults"
+	END
+}
+
+bench() { run timeout 120 "$scripts/bench" kernels --out "$out" "$@"; }
+
+# field FILE KEY...: the line of ratios.csv that begins with these fields.
+line() { grep "^$1," "$out/ratios.csv"; }
+
+@test "a run leaves tables, CSV, pictures and a record" {
+	stand_ins
+	bench --quick --pairs 6 --repeats 2 a b
+	[ "$status" -eq 0 ]
+	[ "$(line wall,2,mmap-1,faults)" = wall,2,mmap-1,faults,b,a,1.5,1.5,1.5,more ]
+	[ "$(line wall,2,mmap-1,fault_p99)" = "wall,2,mmap-1,fault_p99,b,a,1.0,1.0,1.0,not distinguishable" ]
+	[ "$(line writers,2,mmap-1,writes)" = writers,2,mmap-1,writes,b,a,1.5,1.5,1.5,more ]
+	[ "$(line lines,2,shared,transfers)" = lines,2,shared,transfers,b,a,0.5,0.5,0.5,less ]
+	[[ "$(line instructions,2,mmap,instructions)" == *"not distinguishable" ]]
+	[ "$(grep -c '^wall,2,none-1,faults,a,' "$out/values.csv")" -eq 6 ]
+	grep -q 'shared *transfers per fault *2 (2 to 2) *1 (1 to 1) *0.5 (0.5 to 0.5)' "$out/table.txt"
+	[[ $output == *"$(cat "$out/table.txt")"* ]]
+	for picture in lines instructions writers wall; do
+		xmllint --noout "$out/$picture.svg" 2>/dev/null || grep -q '</svg>' "$out/$picture.svg"
+	done
+	[ "$(jq -r '.rows[0].image_sha256' "$out/run.json")" = "$(echo image of a | sha256sum | cut -d' ' -f1)" ]
+	jq -e '.machine.cpus > 0 and (.versions.qemu | test("QEMU")) and (.commands | length) == 24 and .hangs == []' \
+		"$out/run.json"
+}
+
+@test "wall clock goes A B B A A B, with each row's settings" {
+	stand_ins
+	bench --quick --sections wall --pairs 3 a on=b:vm.x=1
+	[ "$status" -eq 0 ]
+	[ "$(paste -sd, "$out/order")" = "a ,b vm.x=1,b vm.x=1,a ,a ,b vm.x=1" ]
+	grep -q '^wall,2,none-1,faults,on,a,1.5,1.5,1.5,"3 pairs are too few, 6 needed"' "$out/ratios.csv"
+}
+
+@test "a guest that hangs is started again, counted and shown" {
+	stand_ins
+	tool vm "if [ ! -e '$tmp/hung' ]; then touch '$tmp/hung'; echo 'vm: a: hang: no sign of life for 90 s'; exit 125; fi
+		wall=yes; . '$tmp/guest'"
+	bench --quick --sections wall a b
+	[ "$status" -eq 0 ]
+	[[ $output == *"attempt 1 of 3: vm: a: hang: no sign of life for 90 s"* ]]
+	[[ $output == *"1 of them again after a hang"* ]]
+	jq -e '.hangs | length == 1' "$out/run.json"
+}
+
+@test "a guest that always hangs ends the run after three attempts" {
+	stand_ins
+	tool vm "echo >>'$tmp/tried'; echo 'vm: a: hang: no sign of life for 90 s'; exit 125"
+	bench --quick --sections wall a b
+	[ "$status" -eq 1 ]
+	[[ $output == *"hung 3 times"* ]]
+	[ "$(wc -l <"$tmp/tried")" -eq 3 ]
+}
+
+@test "a guest that fails otherwise is not tried again" {
+	stand_ins
+	tool vm "echo >>'$tmp/tried'; echo 'bench-guest: this kernel does not take vm.x=1'; exit 1"
+	bench --quick --sections wall a b
+	[ "$status" -eq 1 ]
+	[[ ${lines[-1]} == "bench: wall, 2 CPUs, a, repeat 1: bench-guest: this kernel does not take vm.x=1"* ]]
+	[ "$(wc -l <"$tmp/tried")" -eq 1 ]
+}
+
+@test "a model that saw other faults than the generator made is no figure" {
+	stand_ins
+	SEEN=500 bench --quick --sections lines a b
+	[ "$status" -eq 1 ]
+	[[ ${lines[-1]} == *"the model saw 500 faults, the kernel counted 10"* ]]
+}
+
+@test "what cannot be is refused in one line" {
+	stand_ins
+	bench a
+	[ "$status" -eq 2 ]
+	[ "$output" = "bench: two kernels at least, the first is what the others are compared with" ]
+	bench a a
+	[ "$status" -eq 2 ]
+	[[ $output == *"two rows are called 'a'"* ]]
+	bench a 'b:nonsense'
+	[ "$status" -eq 2 ]
+	[[ $output == *"'nonsense' is no sysctl=value"* ]]
+	bench --sections nothing a b
+	[ "$status" -eq 2 ]
+	bench --pairs 0 a b
+	[ "$status" -eq 2 ]
+	bench a c
+	[ "$status" -eq 1 ]
+	[[ ${lines[-1]} == "bench: no kernel c, see above" ]]
+	run "$scripts/bench" nothing
+	[ "$status" -eq 2 ]
+	rm "$tmp/build/tests/faults"
+	bench a b
+	[ "$status" -eq 1 ]
+	[[ $output == *"is not built: run make tests" ]]
+}
+
+@test "an interrupted run leaves no guest behind" {
+	stand_ins
+	tool vm "echo \$\$ >'$tmp/pid.new'; mv '$tmp/pid.new' '$tmp/pid'; exec sleep 600"
+	setsid "$scripts/bench" kernels --out "$out" --quick --sections wall a b >"$tmp/said" 2>&1 3>&- &
+	local main=$!
+	until [ -e "$tmp/pid" ]; do kill -0 $main; done
+	kill -INT $main
+	status=0
+	wait $main || status=$?
+	[ "$status" -eq 130 ]
+	[ ! -e "/proc/$(cat "$tmp/pid")" ]
+	grep -q '^bench: interrupted' "$tmp/said"
+}
