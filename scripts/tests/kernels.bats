@@ -123,10 +123,13 @@ left_over() { find "$FAULTLINE_CACHE/kernels" -mindepth 1 -maxdepth 1 -name '.*'
 	tool pahole 'echo v9.99'
 	third=$("$kernels" 6.1-patched 2>/dev/null)
 	[ "$third" != "$second" ]
-	echo '/* new */' >>"$toy/mm/memory.c"
+	# A new package's files are older than the objects of the last one.
+	echo 'int newer;' >>"$toy/mm/memory.c"
+	touch -d 2001-01-01 "$toy/mm/memory.c"
 	pack 6.1.2-1
 	run --separate-stderr "$kernels" 6.1-patched
 	[ "$output" != "$third" ]
+	nm "$output/vmlinux" | grep -qw newer
 	[[ $stderr == *"unpacking linux-source-6.1 6.1.2-1"* ]]
 }
 
@@ -262,6 +265,15 @@ sys.exit(p.wait(timeout=20))' "$BATS_TEST_TMPDIR/reached" "$kernels" 6.1-stock 3
 	[ "$status" -eq 7 ]
 	[[ $output == *"6.1-stock: no space left in $FAULTLINE_CACHE"* ]]
 	[ -z "$(left_over)" ]
+}
+
+@test "a file that cannot be copied into the cache fails the whole" {
+	tool cp 'case $* in *vmlinuz) exit 1 ;; *) exec /bin/cp "$@" ;; esac'
+	run "$kernels" 6.1-stock
+	[ "$status" -eq 7 ]
+	[[ $output == *"is the disk full?"* ]]
+	[ -z "$(left_over)" ]
+	[ -z "$(find "$FAULTLINE_CACHE/kernels" -mindepth 1)" ]
 }
 
 @test "a missing tool is named" {
