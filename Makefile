@@ -102,6 +102,12 @@ $(O)/tests/%: userspace/tests/%.c $(O)/libfaultline.a | $(O)/tests
 	$(call say,TEST,$<)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP $(LDFLAGS) $(filter %.c %.a,$^) -lcmocka $(LDLIBS) -o $@
 
+# --- the model, a plugin of QEMU: one object out of all its files
+MODEL_SRC := $(wildcard scripts/model*.c)
+$(O)/model.so: $(MODEL_SRC) $(wildcard scripts/model*.h) userspace/tests/marker.h | $(O)
+	$(call say,PLUGIN,$@)
+	$(Q)$(CC) $(CFLAGS) -D_GNU_SOURCE -fvisibility=hidden -shared -fPIC $(MODEL_SRC) -lbpf -o $@.tmp.$$$$ && mv $@.tmp.$$$$ $@
+
 # Fuzzers compile the library again: every object must report its coverage.
 FUZZ_FLAGS := -g -O1 -fsanitize=address$(,)undefined -fno-sanitize-recover=all
 FUZZ_OBJ   := $(LIB_SRC:userspace/%.c=$(O)/fuzz/%.o)
