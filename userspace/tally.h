@@ -47,7 +47,7 @@ void tally_add_holder(struct tally *tally, uint32_t tgid, uint64_t start_ns,
 const struct tally_holder *tally_holders(const struct tally *tally, size_t *ret_n);
 void tally_set_hot(struct tally *tally, const uint32_t *tgids, size_t n);
 
-/* Names: cleaned, cached while the process lives. "" and NULL when not known. */
+/* Names: cleaned, kept when the process is gone. "" and NULL when not known. */
 const char *tally_comm(struct tally *tally, uint32_t tgid, uint64_t start_ns, const char *raw);
 const char *tally_cgroup(struct tally *tally, uint32_t tgid, uint64_t start_ns);
 

@@ -129,7 +129,7 @@ static struct snap_proc *proc_row(struct fill *fill, const struct fl_stat_key *k
 	cgroup = tally_cgroup(fill->tally, key->tgid, key->start_ns);
 	row->cgroup = cgroup ? strdup(cgroup) : NULL;
 	row->hot = is_hot(fill->tally, key->tgid);
-	row->gone = !proc_alive(key->tgid, key->start_ns);
+	row->gone = !tally_alive(fill->tally, key->tgid, key->start_ns);
 	return row;
 }
 
@@ -157,6 +157,7 @@ int tally_fill_procs(struct tally *tally, struct probe *probe, struct snapshot *
 	struct fill fill = {.tally = tally, .snap = snap};
 	int err;
 
+	tally->look++;
 	for (size_t i = 0; i < tally->n_gone; i++) {
 		struct snap_proc *row = proc_row(&fill, &tally->gone[i].key, NULL);
 

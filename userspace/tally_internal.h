@@ -9,9 +9,10 @@
 
 struct tally_name {
 	uint64_t used; /* 0: free */
+	uint64_t look; /* + 1: when /proc was asked; 0: never */
 	uint64_t start_ns;
 	uint32_t tgid;
-	bool asked;
+	bool alive; /* at that look */
 	char comm[SNAPSHOT_COMM_LEN];
 	char *cgroup;
 };
@@ -43,7 +44,11 @@ struct tally {
 	uint32_t hot[64];
 	size_t n_hot;
 	uint64_t use;
+	uint64_t look; /* one for each snapshot */
 	struct tally_name names[TALLY_NAMES];
 };
+
+/* Of the last look, see tally_names.c. */
+bool tally_alive(struct tally *tally, uint32_t tgid, uint64_t start_ns);
 
 #endif

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Names of processes by (tgid, start time): comm and cgroup are read once from
- * /proc when a process is first seen, and stay known after its exit. A cache of
- * fixed size; the entry that was used longest ago gives way.
+ * Names of processes by (tgid, start time), which stay known after its exit: the
+ * cgroup is read once from /proc when a process is first seen, comm again with
+ * every look, since exec changes it. A cache of fixed size; the entry that was
+ * used longest ago gives way.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -35,18 +36,21 @@ static struct tally_name *find(struct tally *tally, uint32_t tgid, uint64_t star
 	return oldest;
 }
 
-static void learn(struct tally_name *name)
+static void learn(const struct tally *tally, struct tally_name *name)
 {
 	char comm[FL_COMM_LEN + 1] = "";
 	char *cgroup;
 
-	if (name->asked || !name->tgid)
+	if (name->look > tally->look || !name->tgid)
 		return;
-	name->asked = true;
-	if (!proc_alive(name->tgid, name->start_ns))
+	name->look = tally->look + 1;
+	name->alive = proc_alive(name->tgid, name->start_ns);
+	if (!name->alive)
 		return;
 	if (!proc_comm(name->tgid, comm))
 		text_clean(name->comm, sizeof(name->comm), comm, FL_COMM_LEN);
+	if (name->cgroup)
+		return;
 	cgroup = proc_cgroup(name->tgid);
 	name->cgroup = text_clean_dup(cgroup);
 	free(cgroup);
@@ -56,7 +60,7 @@ const char *tally_comm(struct tally *tally, uint32_t tgid, uint64_t start_ns, co
 {
 	struct tally_name *name = find(tally, tgid, start_ns);
 
-	learn(name);
+	learn(tally, name);
 	if (!*name->comm && raw)
 		text_clean(name->comm, sizeof(name->comm), raw, FL_COMM_LEN);
 	return name->comm;
@@ -66,6 +70,14 @@ const char *tally_cgroup(struct tally *tally, uint32_t tgid, uint64_t start_ns)
 {
 	struct tally_name *name = find(tally, tgid, start_ns);
 
-	learn(name);
+	learn(tally, name);
 	return name->cgroup;
+}
+
+bool tally_alive(struct tally *tally, uint32_t tgid, uint64_t start_ns)
+{
+	struct tally_name *name = find(tally, tgid, start_ns);
+
+	learn(tally, name);
+	return name->alive;
 }
