@@ -5,9 +5,9 @@
  *
  * Workers, threads of one process or processes, touch pages of their own in
  * rounds that all begin together; warm-up rounds are not counted. A round lasts
- * until every worker has touched its pages and the writer has done as much as it
- * shall, or for a given time; who has touched all of its pages before empties
- * them (MADV_DONTNEED, unless --unmap says otherwise) and goes on. The figures
+ * until every worker has done its touches and the writer as much as it shall, or
+ * for a given time; who has touched all of its pages before that empties them
+ * (MADV_DONTNEED, unless --unmap says otherwise) and goes on. The figures
  * come out as one JSON object, after they have been held against the kernel's
  * own count of minor faults. Markers around the measured rounds and the writer's
  * operations tell scripts/model what to look at. With --op, operations of a
@@ -28,7 +28,6 @@
 struct ctl *ctl;
 struct options opts = {.workers = 1,
 		       .pages = 512,
-		       .passes = 1,
 		       .rounds = 1,
 		       .warmup = 1,
 		       .writer_bytes = 64UL << 20,
@@ -42,7 +41,7 @@ enum {
 	O_READ,
 	O_UNMAP,
 	O_PAGES,
-	O_PASSES,
+	O_TOUCHES,
 	O_ROUNDS,
 	O_SECONDS,
 	O_WARMUP,
@@ -66,7 +65,7 @@ static const struct option long_options[] = {
 	{"read", no_argument, NULL, O_READ},
 	{"unmap", required_argument, NULL, O_UNMAP},
 	{"pages", required_argument, NULL, O_PAGES},
-	{"passes", required_argument, NULL, O_PASSES},
+	{"touches", required_argument, NULL, O_TOUCHES},
 	{"rounds", required_argument, NULL, O_ROUNDS},
 	{"seconds", required_argument, NULL, O_SECONDS},
 	{"warmup", required_argument, NULL, O_WARMUP},
@@ -91,7 +90,7 @@ static void usage(FILE *to)
 {
 	fputs("usage: faults [--workers N] [--processes] [--layout separate|shared]\n"
 	      "              [--memory anon|private-file|shared-file] [--dir DIR] [--read]\n"
-	      "              [--unmap none|pages|vma] [--pages N] [--passes N]\n"
+	      "              [--unmap none|pages|vma] [--pages N] [--touches N]\n"
 	      "              [--rounds N] [--seconds S] [--warmup N] [--oversubscribe] [--lines]\n"
 	      "              [--writer NAME] [--writer-mib N] [--writer-ops N]\n"
 	      "              [--writer-pause TURNS]\n"
@@ -195,8 +194,8 @@ static void parse_one(int c, const char *name)
 	case O_PAGES:
 		opts.pages = number(name, optarg, 1, 1 << 22);
 		break;
-	case O_PASSES:
-		opts.passes = number(name, optarg, 1, 1000000);
+	case O_TOUCHES:
+		opts.touches = number(name, optarg, 1, 1UL << 32);
 		break;
 	case O_ROUNDS:
 		opts.rounds = number(name, optarg, 1, 1000000);
@@ -248,8 +247,6 @@ static void check_options(void)
 				 "take --unmap pages");
 	if (opts.unmap == UNMAP_VMA && opts.writer && opts.writer->op == MARKER_OP_SPLIT)
 		fail(EXIT_USAGE, "--writer split: --unmap vma takes away the VMA that it splits");
-	if (opts.unmap == UNMAP_NONE && opts.passes > 1)
-		fail(EXIT_USAGE, "--passes: only the first would fault; take --unmap pages or vma");
 	if (opts.writer_ops && !opts.writer)
 		fail(EXIT_USAGE, "--writer-ops: of which writer? take --writer");
 	if (opts.writer_ops && opts.seconds > 0)
@@ -273,6 +270,10 @@ int main(int argc, char **argv)
 	if (optind != argc)
 		fail(EXIT_USAGE, "'%s' is no option", argv[optind]);
 	check_options();
+	if (opts.op)
+		op_pin(argv);
+	if (!opts.touches)
+		opts.touches = (opts.pages + area_stride() - 1) / area_stride();
 	ctl = mmap(NULL, sizeof(*ctl), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (ctl == MAP_FAILED)
 		die("mmap");

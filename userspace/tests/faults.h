@@ -35,8 +35,8 @@ struct options {
 	enum layout layout;
 	enum memory memory;
 	enum unmap unmap;
-	size_t pages; /* that a worker touches in a round */
-	uint32_t passes; /* over its pages, in a round */
+	size_t pages; /* that each worker has */
+	uint64_t touches; /* that each owes in a round */
 	uint32_t rounds;
 	uint32_t warmup;
 	double seconds; /* that a round lasts; 0: until the work is done */
@@ -102,12 +102,14 @@ void *writer_main(void *unused);
 struct op {
 	const char *name;
 	void (*start)(void);
+	void (*again)(void); /* between warming up and measuring */
 	void (*run)(void);
 	enum marker_op marker;
 	bool faults; /* one minor fault each */
 };
 const struct op *op_find(const char *name);
 void op_list(FILE *to);
+void op_pin(char **argv);
 uint64_t op_measure(void); /* how long all of them took, in ns */
 
 /* The memory that is faulted in. */
@@ -116,6 +118,7 @@ void area_map_own(struct worker *w);
 void area_recycle(const struct worker *w); /* between rounds: none of its pages are mapped */
 /* What is measured, touch by touch; returns how many touches. Each is one minor fault. */
 uint64_t area_round(struct worker *w, uint32_t round);
+size_t area_stride(void); /* pages from one touch to the next */
 void area_check(const struct worker *w); /* is there what was written? */
 char *area_anon(size_t bytes); /* aligned, small pages, nothing next to it */
 void area_anon_at(char *at, size_t bytes);

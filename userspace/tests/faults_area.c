@@ -26,7 +26,7 @@ static size_t slice_bytes(void)
 	return (opts.pages * PAGE + PMD_SIZE - 1) & ~(PMD_SIZE - 1);
 }
 
-static size_t stride(void)
+size_t area_stride(void)
 {
 	return opts.read && opts.memory != ANON ? FAULT_AROUND_PAGES : 1;
 }
@@ -162,9 +162,7 @@ static void touch(volatile char *at, size_t page)
 /* How many touches a worker owes; a warm-up round is all of them, and nothing else. */
 static uint64_t own_work(uint32_t round)
 {
-	if (opts.seconds > 0 && round >= opts.warmup)
-		return 0;
-	return opts.passes * ((opts.pages + stride() - 1) / stride());
+	return opts.seconds > 0 && round >= opts.warmup ? 0 : opts.touches;
 }
 
 uint64_t area_round(struct worker *w, uint32_t round)
@@ -182,12 +180,12 @@ uint64_t area_round(struct worker *w, uint32_t round)
 		begin = ticks_now();
 		touch(w->slice + w->filled * PAGE, w->filled);
 		lat_add(&w->ticks, ticks_now() - begin);
-		w->filled += stride();
+		w->filled += area_stride();
 		if (w->filled > opts.pages)
 			w->filled = opts.pages;
 		touches++;
 	}
-	/* With passes, emptying is part of the work: as often as filling. */
+	/* Emptying is part of the work then: as often as filling. */
 	if (opts.unmap != UNMAP_NONE) {
 		unmap(w);
 		w->filled = 0;
@@ -204,7 +202,7 @@ static char expected_byte(const struct worker *w, size_t page)
 
 void area_check(const struct worker *w)
 {
-	for (size_t page = 0; page < w->filled; page += stride()) {
+	for (size_t page = 0; page < w->filled; page += area_stride()) {
 		char is = *(volatile char *)(w->slice + page * PAGE);
 
 		if (is != expected_byte(w, page))

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Operations of a single thread, one after the other with nothing between them:
- * what is counted by instructions rather than by time. Some of each kind run
- * first, so that page tables and caches of the allocator are there.
+ * what is counted by instructions rather than by time. As many of each kind run
+ * first, so that the caches of the allocator are filled, with the same pages.
  */
 #include "faults.h"
 
@@ -16,15 +16,32 @@
 static char *at;
 static bool toggle;
 
+static char *area, *next;
+
+/* The first page is not counted: the first fault of a VMA is another path. */
 static void start_fault(void)
 {
-	at = area_anon(2 * opts.count * PAGE);
+	area = area_anon((opts.count + 1) * PAGE);
+	*(volatile char *)area = 1;
+	next = area + PAGE;
+}
+
+/* The page tables go too, so that those of the measured faults are theirs. */
+static void again_fault(void)
+{
+	size_t bytes = (opts.count + 1) * PAGE;
+
+	if (munmap(area, bytes))
+		die("munmap");
+	area_anon_at(area, bytes);
+	*(volatile char *)area = 1;
+	next = area + PAGE;
 }
 
 static void run_fault(void)
 {
-	*(volatile char *)at = 1;
-	at += PAGE;
+	*(volatile char *)next = 1;
+	next += PAGE;
 }
 
 /* Between two holes: nothing to merge with. */
@@ -78,11 +95,11 @@ static void run_fork(void)
 }
 
 static const struct op table[] = {
-	{"fault", start_fault, run_fault, MARKER_OPS, true},
-	{"mmap", start_hole, run_mmap, MARKER_OP_MMAP, false},
-	{"brk", start_brk, run_brk, MARKER_OP_BRK, false},
-	{"mprotect", start_page, run_mprotect, MARKER_OP_MPROTECT, false},
-	{"fork", NULL, run_fork, MARKER_OP_FORK, false},
+	{"fault", start_fault, again_fault, run_fault, MARKER_OPS, true},
+	{"mmap", start_hole, NULL, run_mmap, MARKER_OP_MMAP, false},
+	{"brk", start_brk, NULL, run_brk, MARKER_OP_BRK, false},
+	{"mprotect", start_page, NULL, run_mprotect, MARKER_OP_MPROTECT, false},
+	{"fork", NULL, NULL, run_fork, MARKER_OP_FORK, false},
 };
 
 const struct op *op_find(const char *name)
@@ -110,16 +127,27 @@ static void run_times(uint64_t count)
 	}
 }
 
+/* An address space that has run on two CPUs flushes the TLB of both: begin anew on one. */
+void op_pin(char **argv)
+{
+	if (pin_cpus() == 1)
+		return;
+	pin(0);
+	execv("/proc/self/exe", argv);
+	die("exec of itself");
+}
+
 uint64_t op_measure(void)
 {
 	long major, before;
 	uint64_t begin_ns;
 	struct worker *w = ctl->workers;
 
-	pin(0);
 	if (opts.op->start)
 		opts.op->start();
 	run_times(opts.count);
+	if (opts.op->again)
+		opts.op->again();
 	/* The first of these fault, too. */
 	w->end_ns = now_ns();
 	before = minor_faults(&major);

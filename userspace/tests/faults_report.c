@@ -30,10 +30,11 @@ static void print_latency(const struct lat_hist *ticks, double ns_per_tick)
 static void print_config(void)
 {
 	printf("{\"version\":%d,\"workers\":%u,\"kind\":\"%s\",\"layout\":\"%s\","
-	       "\"memory\":\"%s\",\"touch\":\"%s\",\"unmap\":\"%s\",\"pages\":%zu,\"passes\":%u,",
+	       "\"memory\":\"%s\",\"touch\":\"%s\",\"unmap\":\"%s\",\"pages\":%zu,\"touches\":"
+	       "%" PRIu64 ",",
 	       REPORT_VERSION, opts.workers, opts.processes ? "processes" : "threads",
 	       layout_names[opts.layout], memory_names[opts.memory], opts.read ? "read" : "write",
-	       unmap_names[opts.unmap], opts.pages, opts.passes);
+	       unmap_names[opts.unmap], opts.pages, opts.touches);
 }
 
 static void print_writer(const struct result *result)
