@@ -8,7 +8,8 @@ RESOLUTION = {"instructions": 0.001, "lines": 0.05, "writers": 0.05}
 
 # Figures of each section in the order of the tables: name, what a reader calls it.
 NAMES = {
-    "instructions": [("instructions", "instructions"), ("locked", "locked operations")],
+    "instructions": [("instructions", "instructions, mean"), ("median", "instructions, median"),
+                     ("locked", "locked operations, mean")],
     "lines": [("transfers", "transfers per fault"),
               ("every_fault", "of them on every-fault lines")],
     "writers": [("faults", "faults"), ("writes", "writer's operations"),
@@ -43,7 +44,8 @@ def of_operation(generated, region):
     if not found or found["count"] != generated["count"]:
         raise Mismatch(f"{name}: the model saw {found['count'] if found else 0} operations, "
                        f"{generated['count']} were done")
-    return {"instructions": found["insns"], "locked": found["locked"]}
+    return {"instructions": found["insns"], "median": found["insns_median"],
+            "locked": found["locked"]}
 
 
 def of_lines(region):

@@ -16,6 +16,11 @@ class Row:
     kernel: str
     sysctls: tuple = ()
 
+    @property
+    def folder(self):
+        """The label as part of a file name, and of QEMU's options."""
+        return re.sub(r"[^\w.+-]", "_", self.label)
+
 
 @dataclass(frozen=True)
 class Point:
@@ -42,9 +47,7 @@ class Size:
     line_pages: int
     writer_cpus: int
     writer_workers: tuple
-    writers: tuple
-    writer_pages: int
-    writer_ops: int  # that a round lasts for, at least
+    writers: dict  # for the model: how many touches, and what else
     repeats: int  # boots of the model, and
     rounds: int  # rounds in each: a boot takes longer than what it measures
     pairs: int
@@ -52,14 +55,26 @@ class Size:
     sections: tuple = field(default=("instructions", "lines", "writers", "wall"))
 
 
-FULL = Size(op_counts={"fault": 8192, "mmap": 1000, "brk": 1000, "mprotect": 1000, "fork": 100},
+# Pages enough that nobody has to empty them in the middle: that takes the lock too.
+WRITER_PAGES = 16384
+# A round of the model lasts for so many operations of the writer at least: a large
+# one takes millions of ticks, and a minute of emulation is soon gone.
+WRITERS = {
+    "none": (2048, ()),
+    "mmap": (2048, ("--writer-ops", "8")),
+    "mprotect": (512, ("--writer-ops", "8")),
+    "mlock": (512, ("--writer-ops", "2", "--writer-mib", "16")),
+    "split": (2048, ("--writer-ops", "8")),
+    "fork": (512, ("--writer-ops", "4")),
+}
+FULL = Size(op_counts={"fault": 8192, "mmap": 4000, "brk": 4000, "mprotect": 4000, "fork": 200},
             line_cpus=(2, 4, 8, 16), line_pages=512,
-            writer_cpus=4, writer_workers=(1, 3),
-            writers=("none", "mmap", "mprotect", "mlock", "split", "fork"), writer_pages=512, writer_ops=8,
-            repeats=2, rounds=2, pairs=6, wall_seconds=0.5)
+            writer_cpus=4, writer_workers=(1, 3), writers=WRITERS,
+            repeats=2, rounds=3, pairs=6, wall_seconds=0.5)
 QUICK = Size(op_counts={"fault": 512, "mmap": 50}, line_cpus=(2,), line_pages=128,
-             writer_cpus=2, writer_workers=(1,), writers=("none", "mmap"), writer_pages=128,
-             writer_ops=2, repeats=1, rounds=2, pairs=1, wall_seconds=0.1)
+             writer_cpus=2, writer_workers=(1,),
+             writers={"none": (128, ()), "mmap": (128, ("--writer-ops", "2"))},
+             repeats=1, rounds=2, pairs=1, wall_seconds=0.1)
 
 LAYOUTS = {"separate": ("--layout", "separate"), "shared": ("--layout", "shared"),
            "processes": ("--processes",)}
@@ -88,10 +103,10 @@ def parse_rows(texts):
     rows = [parse_row(text) for text in texts]
     if len(rows) < 2:
         raise BadRow("two kernels at least, the first is what the others are compared with")
-    labels = [row.label for row in rows]
-    for label in labels:
-        if labels.count(label) > 1:
-            raise BadRow(f"two rows are called '{label}': give them labels, LABEL=KERNEL")
+    folders = [row.folder for row in rows]
+    for row in rows:
+        if folders.count(row.folder) > 1:
+            raise BadRow(f"two rows are called '{row.label}': give them labels, LABEL=KERNEL")
     return rows
 
 
@@ -110,22 +125,23 @@ def line_boots(size):
         yield Boot("lines", cpus, points, size.repeats, size.rounds)
 
 
-def writer_points(size, how, with_writer=()):
-    return tuple(Point(f"{writer}-{workers}",
-                       ("--layout", "shared", "--workers", str(workers), *how, "--writer", writer,
-                        *(with_writer if writer != "none" else ())))
-                 for writer in size.writers for workers in size.writer_workers)
+def writer_points(size, wall):
+    """One VMA for all; as long as its writer needs by the model, a given time by wall clock."""
+    for writer, (touches, how) in size.writers.items():
+        if wall:
+            how = ("--seconds", str(size.wall_seconds))
+        for workers in size.writer_workers:
+            yield Point(f"{writer}-{workers}",
+                        ("--layout", "shared", "--workers", str(workers), "--pages",
+                         str(WRITER_PAGES), "--touches", str(touches), "--writer", writer, *how))
 
 
 def boots(size):
     """All boots, each to be repeated for every row."""
     every = [instruction_boot(size), *line_boots(size),
-             Boot("writers", size.writer_cpus,
-                  writer_points(size, ("--pages", str(size.writer_pages)),
-                                ("--writer-ops", str(size.writer_ops))),
+             Boot("writers", size.writer_cpus, tuple(writer_points(size, wall=False)),
                   size.repeats, size.rounds),
-             Boot("wall", size.writer_cpus,
-                  writer_points(size, ("--pages", "4096", "--seconds", str(size.wall_seconds))),
+             Boot("wall", size.writer_cpus, tuple(writer_points(size, wall=True)),
                   size.pairs, wall=True)]
     return [boot for boot in every if boot.section in size.sections]
 

@@ -18,6 +18,8 @@ import metrics
 
 ATTEMPTS = 3
 TIMEOUT_S = 900
+# In a region of the model the guest's clock is slow, and its signs of life are rare.
+SILENCE_S = 300
 # An emulated CPU that the host does not run for seconds is no news: watchdogs off.
 # Addresses by chance would be page tables by chance, and instructions.
 APPEND = "rcupdate.rcu_cpu_stall_timeout=300 nowatchdog norandmaps"
@@ -83,12 +85,12 @@ class Runner:
         kind = tool("vm") + ["--accel", "tcg"] if boot.wall else tool("model")
         return kind + ["--kernel", row.kernel, "--dir", self.kernels[row.kernel],
                        "--cpus", str(boot.cpus), "--timeout", str(TIMEOUT_S),
-                       "--append", APPEND,
+                       "--silence", str(SILENCE_S), "--append", APPEND,
                        "--results", str(results), "--",
                        str(SCRIPTS / "bench-guest"), self.generator]
 
     def prepare(self, row, boot, repeat):
-        results = self.folder / "boots" / f"{boot.section}-{boot.cpus}-{row.label}-{repeat}"
+        results = self.folder / "boots" / f"{boot.section}-{boot.cpus}-{row.folder}-{repeat}"
         results.mkdir(parents=True, exist_ok=True)
         (results / "sysctls").write_text("".join(f"{s}\n" for s in row.sysctls))
         (results / "points").write_text(

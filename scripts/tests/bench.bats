@@ -79,6 +79,7 @@ says() {
 	says 'plan.parse_row("off=6.1-patched:vm.spf_enable=0,kernel.x=2")' \
 		"Row(label='off', kernel='6.1-patched', sysctls=('vm.spf_enable=0', 'kernel.x=2'))"
 	says 'plan.parse_row("6.1-patched:vm.spf_enable=0").label' '6.1-patched:vm.spf_enable=0'
+	says 'plan.parse_row("6.1-patched:vm.spf_enable=0").folder' '6.1-patched_vm.spf_enable_0'
 }
 
 @test "kernels are run in turn, and the turn turns" {
@@ -143,7 +144,7 @@ stand_ins() {
 			[[ $arguments == --op* ]] && op=$name || op=none
 			printf '%s\t{"op":"%s","count":10,"minor_faults":10,"faults_per_s":%s,"latency_ns":{%s},"writer":%s}\n' \
 				"$name" "$op" $rate "$latency" "$writer"
-			[ "$wall" ] || printf '{"faults":{"count":%s,"per_mtick":%s,"insns":%s,"locked":9,"ticks":{%s}},"ops":{"mmap":{"count":10,"per_mtick":%s,"insns":%s,"locked":9,"ticks":{%s}}},"transfers":%s,"every_fault":{"lines":1,"transfers":%s}}\n' \
+			[ "$wall" ] || printf '{"faults":{"count":%s,"per_mtick":%s,"insns":%s,"insns_median":90,"locked":9,"ticks":{%s}},"ops":{"mmap":{"count":10,"per_mtick":%s,"insns":%s,"insns_median":90,"locked":9,"ticks":{%s}}},"transfers":%s,"every_fault":{"lines":1,"transfers":%s}}\n' \
 				"${SEEN:-10}" $rate $insns "$latency" $rate $insns "$latency" $lines $lines >>"$results/model.json"
 		done <"$results/points" >"$results/faults"
 	END
@@ -176,10 +177,10 @@ line() { grep "^$1," "$out/ratios.csv"; }
 
 @test "wall clock goes A B B A A B, with each row's settings" {
 	stand_ins
-	bench --quick --sections wall --pairs 3 a on=b:vm.x=1
+	bench --quick --sections wall --pairs 3 a b:vm.x=1
 	[ "$status" -eq 0 ]
 	[ "$(paste -sd, "$out/order")" = "a ,b vm.x=1,b vm.x=1,a ,a ,b vm.x=1" ]
-	grep -q '^wall,2,none-1,faults,on,a,1.5,1.5,1.5,"3 pairs are too few, 6 needed"' "$out/ratios.csv"
+	grep -q '^wall,2,none-1,faults,b:vm.x=1,a,1.5,1.5,1.5,"3 pairs are too few, 6 needed"' "$out/ratios.csv"
 }
 
 @test "a guest that hangs is started again, counted and shown" {
