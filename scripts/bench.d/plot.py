@@ -31,8 +31,10 @@ def lines_script(results, labels):
     """Transfers per fault over the number of CPUs, a panel for each way to lay out memory."""
     keys = results.points("lines")
     layouts = list(dict.fromkeys(key[2] for key in keys))
+    top = max(max(results.values(key, "transfers", label), default=0)
+              for key in keys for label in labels)
     out = [HEAD.format(width=380 * len(layouts), height=400, name="lines"),
-           "set logscale x 2\nset xlabel 'vCPUs'\nset yrange [0:*]\n"]
+           f"set logscale x 2\nset xlabel 'vCPUs'\nset yrange [0:{1.1 * top}]\n"]
     plots = []
     for number, layout in enumerate(layouts):
         curves = []
@@ -49,14 +51,15 @@ def lines_script(results, labels):
     return "".join(out + plots + ["unset multiplot\n"])
 
 
-def bars_script(results, labels, section, name, panels):
+def bars_script(results, labels, section, panels):
     """Panels of bars: a group for each point, a bar for each row, the range as a whisker."""
     keys = results.points(section)
-    out = [HEAD.format(width=200 + 70 * max(6, len(keys)), height=330 * len(panels), name=name),
+    out = [HEAD.format(width=200 + 70 * max(6, len(keys)), height=330 * len(panels), name=section),
            "set style data histogram\nset style histogram errorbars gap 1.5 lw 1\n"
-           "set style fill solid 0.9\nset boxwidth 0.9\nset bars 0.4\nset xtics rotate by -30\n",
+           "set style fill solid 0.9\nset boxwidth 0.9\nset bars 0.4\nset xtics rotate by -30\n"
+           "set logscale y\n",
            f"set multiplot layout {len(panels)},1\n"]
-    for number, (metric, title, scale) in enumerate(panels):
+    for number, (metric, title) in enumerate(panels):
         data = []
         for key in keys:
             values = [results.values(key, metric, label) for label in labels]
@@ -68,14 +71,12 @@ def bars_script(results, labels, section, name, panels):
         bars = [f"$d{number} using {2 + 3 * i}:{3 + 3 * i}:{4 + 3 * i}:xtic(1) "
                 f"lc rgb '{COLOURS[i % len(COLOURS)]}' title {quoted(label)}"
                 for i, label in enumerate(labels)]
-        axis = "set logscale y\nset yrange [*:*]\n" if scale == "log" else \
-            "unset logscale y\nset yrange [0:*]\n"
-        out.append(f"{axis}set title {quoted(title)}\nplot " + ", ".join(bars) + "\n")
+        out.append(f"set title {quoted(title)}\nplot " + ", ".join(bars) + "\n")
     return "".join(out + ["unset multiplot\n"])
 
 
-WRITER_PANELS = (("faults", "faults {unit}", "linear"), ("writes", "writer operations {unit}", "log"),
-                 ("fault_p99", "p99 of a fault, {time}", "log"))
+WRITER_PANELS = (("faults", "faults {unit}"), ("writes", "writer operations {unit}"),
+                 ("fault_p99", "p99 of a fault, {time}"))
 
 
 def scripts(results, labels):
@@ -86,16 +87,16 @@ def scripts(results, labels):
         found["lines"] = lines_script(results, labels)
     if "instructions" in sections:
         found["instructions"] = bars_script(
-            results, labels, "instructions", "instructions",
-            (("instructions", "kernel instructions of an operation", "log"),
-             ("locked", "locked operations", "log")))
+            results, labels, "instructions",
+            (("instructions", "kernel instructions of an operation"),
+             ("locked", "locked operations")))
     for section, unit, time in (("writers", "per million ticks", "ticks"),
                                 ("wall", "per second", "us")):
         if section in sections:
             found[section] = bars_script(
-                results, labels, section, section,
-                [(metric, title.format(unit=unit, time=time), scale)
-                 for metric, title, scale in WRITER_PANELS])
+                results, labels, section,
+                [(metric, title.format(unit=unit, time=time))
+                 for metric, title in WRITER_PANELS])
     return found
 
 
