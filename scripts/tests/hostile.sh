@@ -51,7 +51,7 @@ metrics_parse() {
 	parses openmetrics metrics --socket "$tmp/socket"
 }
 
-# all_formats NAME COMM: twelve tests with a process of this name.
+# all_formats NAME COMM: thirteen tests with a process of this name.
 all_formats() {
 	local name=$1 comm=$2
 	needle=evil
@@ -84,6 +84,14 @@ if [ -n "$cgroup_root" ] && mkdir "$cgroup_root/$evil_cgroup"; then
 	cgroup=$cgroup_root/$evil_cgroup
 	remove_cgroup() { wait_for 5 rmdir "$cgroup"; }
 	at_exit+=(remove_cgroup)
+fi
+# What makes a name harmless is the same code on every kernel; how it gets here is not.
+if [ -n "${FAULTLINE_KERNEL:-}" ]; then
+	plan 15
+	all_formats "escapes and quotes" $'evil\x1b[2J"\\\n,;'
+	skip "not UTF-8" "no question of the kernel: shown on the running one"
+	skip "markup" "no question of the kernel: shown on the running one"
+	finish
 fi
 plan 39
 all_formats "escapes and quotes" $'evil\x1b[2J"\\\n,;'

@@ -28,6 +28,18 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 130' INT TERM
 
+# A pause between two looks, without a process of its own: nobody writes to this pipe.
+mkfifo "$tmp/never"
+exec 7<>"$tmp/never"
+pause() { read -rt "$1" -u 7 || :; }
+
+# has TEXT FILE: is it in there? The file is in $text then.
+has() {
+	text=''
+	IFS= read -r -d '' text <"$2"
+	[[ $text == *"$1"* ]]
+}
+
 # --- KTAP
 number=0
 failures=0
@@ -64,7 +76,7 @@ wait_for() {
 	shift
 	until "$@" >/dev/null 2>&1; do
 		[ "${EPOCHREALTIME/./}" -lt $end ] || return 1
-		sleep 0.02
+		pause 0.02
 	done
 }
 
@@ -72,17 +84,19 @@ wait_for() {
 contend_start() {
 	rm -f "$tmp/in"
 	mkfifo "$tmp/in"
+	: >"$tmp/truth" # or the last one's would be taken for this one's
 	"$CONTEND" "$@" <"$tmp/in" >"$tmp/truth" 2>"$tmp/contend.err" 9>&- &
 	contend=$!
 	pids+=("$contend")
 	exec 9>"$tmp/in"
 	wait_for 60 contend_said_or_died ready
 	contend_said ready || return 1
-	target=$(sed -n 's/.*"ready","pid":\([0-9]*\).*/\1/p' "$tmp/truth")
+	[[ $text =~ \"ready\",\"pid\":([0-9]+) ]] && target=${BASH_REMATCH[1]}
 }
-contend_said_or_died() { grep -q "\"ev\":\"$1\"" "$tmp/truth" || ! kill -0 "$contend"; }
+# Polled, hence without a process of its own: what looks must not take the CPU from what it waits for.
+contend_said_or_died() { has "\"ev\":\"$1\"" "$tmp/truth" || ! kill -0 "$contend"; }
 contend_said() {
-	grep -q "\"ev\":\"$1\"" "$tmp/truth" && return
+	has "\"ev\":\"$1\"" "$tmp/truth" && return
 	echo "the generator did not say $1; it said:"
 	tail -n 3 "$tmp/truth"
 	cat "$tmp/contend.err"
@@ -117,10 +131,17 @@ watch_start() {
 }
 # The detector is on when its process holds both tracing links, and listens for events.
 watch_on_or_died() {
-	! kill -0 "$watch" || {
-		[ "$(cat /proc/"$watch"/fdinfo/* 2>/dev/null | grep -c '^link_type:')" -ge 2 ] &&
-			[ "$(cat /proc/"$watch"/fdinfo/* 2>/dev/null | grep -c '^map_type:')" -ge 2 ]
-	}
+	local fd line links=0 maps=0
+	kill -0 "$watch" || return 0
+	for fd in "/proc/$watch/fdinfo"/*; do
+		while read -r line; do
+			case $line in
+			link_type:*) links=$((links + 1)) ;;
+			map_type:*) maps=$((maps + 1)) ;;
+			esac
+		done <"$fd"
+	done 2>/dev/null
+	[ $links -ge 2 ] && [ $maps -ge 2 ]
 }
 watch_stop() {
 	local status
@@ -135,6 +156,7 @@ watch_stop() {
 meter_start() {
 	rm -f "$tmp/meter.in" "$tmp/meter.out"
 	mkfifo "$tmp/meter.in"
+	: >"$tmp/meter.out"
 	"$O/tests/meter" "$@" <"$tmp/meter.in" >"$tmp/meter.out" 2>"$tmp/meter.err" 9>&- &
 	meter=$!
 	pids+=("$meter")
@@ -142,7 +164,7 @@ meter_start() {
 	wait_for 20 meter_ready_or_died
 	grep -q ready "$tmp/meter.out" || { cat "$tmp/meter.err"; return 1; }
 }
-meter_ready_or_died() { grep -q ready "$tmp/meter.out" || ! kill -0 "$meter"; }
+meter_ready_or_died() { has ready "$tmp/meter.out" || ! kill -0 "$meter"; }
 meter_stop() {
 	echo >&8
 	exec 8>&-

@@ -64,7 +64,7 @@ look() {
 			note_late "$name"
 		done
 		left=(${rest[@]+"${rest[@]}"})
-		sleep 0.05
+		pause 0.05
 	done
 }
 # in_time NAME: it held them all at most a second after the threshold.
