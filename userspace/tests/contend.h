@@ -65,6 +65,7 @@ struct ctl {
 	pid_t holder_tid;
 	uint64_t t0;
 	uint64_t t1;
+	uint64_t hold_cpu_ns; /* of that, the holder was on a CPU */
 	struct sum holder_off_cpu; /* it may have had to wait for the lock itself */
 	char *addr;
 	size_t size;

@@ -151,7 +151,8 @@ static void calibrate(void)
 		size_t size;
 
 		run_round(true, false);
-		factor = (double)opts.hold_ns / (double)(ctl->t1 - ctl->t0);
+		/* not by the wall clock: a busy machine would make the range too small */
+		factor = (double)opts.hold_ns / (double)ctl->hold_cpu_ns;
 		size = (size_t)(factor * (double)ctl->size) & -(2UL << 20);
 		ctl->size = size < MIN_SIZE ? MIN_SIZE : size > MAX_SIZE ? MAX_SIZE : size;
 	}

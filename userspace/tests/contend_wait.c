@@ -133,6 +133,7 @@ void holder_hold(void)
 
 	opts.means->hold();
 	took = clocks_since(&before);
+	ctl->hold_cpu_ns = took.cpu_ns;
 	off_ns = less(took.wall_ns, took.cpu_ns);
 	if (off_ns >= opts.threshold_ns - opts.threshold_ns / 4)
 		sum_add(&ctl->holder_off_cpu, off_ns);
