@@ -81,6 +81,18 @@ sabotage() {
 	is '.writer.ops > 1 and .faults >= 8192'
 }
 
+@test "thinking takes time, and is no part of a fault" {
+	faults --pages 2048
+	local at_once=$output
+	faults --pages 2048 --think 100000
+	[ "$status" -eq 0 ]
+	is '.minor_faults == 2048'
+	# 50000 turns on average, a turn takes more than a tenth of a nanosecond
+	is '.elapsed_ns > 2048 * 5000'
+	jq -en --argjson at_once "$at_once" --argjson think "$output" \
+		'$think.elapsed_ns - ($think.latency_ns.p50 * 2048) > $at_once.elapsed_ns - ($at_once.latency_ns.p50 * 2048)'
+}
+
 @test "a pause slows the writer down" {
 	faults --writer mmap --seconds 0.1
 	local busy=$output

@@ -42,6 +42,7 @@ enum {
 	O_UNMAP,
 	O_PAGES,
 	O_TOUCHES,
+	O_THINK,
 	O_ROUNDS,
 	O_SECONDS,
 	O_WARMUP,
@@ -66,6 +67,7 @@ static const struct option long_options[] = {
 	{"unmap", required_argument, NULL, O_UNMAP},
 	{"pages", required_argument, NULL, O_PAGES},
 	{"touches", required_argument, NULL, O_TOUCHES},
+	{"think", required_argument, NULL, O_THINK},
 	{"rounds", required_argument, NULL, O_ROUNDS},
 	{"seconds", required_argument, NULL, O_SECONDS},
 	{"warmup", required_argument, NULL, O_WARMUP},
@@ -90,7 +92,7 @@ static void usage(FILE *to)
 {
 	fputs("usage: faults [--workers N] [--processes] [--layout separate|shared]\n"
 	      "              [--memory anon|private-file|shared-file] [--dir DIR] [--read]\n"
-	      "              [--unmap none|pages|vma] [--pages N] [--touches N]\n"
+	      "              [--unmap none|pages|vma] [--pages N] [--touches N] [--think TURNS]\n"
 	      "              [--rounds N] [--seconds S] [--warmup N] [--oversubscribe] [--lines]\n"
 	      "              [--writer NAME] [--writer-mib N] [--writer-ops N]\n"
 	      "              [--writer-pause TURNS]\n"
@@ -196,6 +198,9 @@ static void parse_one(int c, const char *name)
 		break;
 	case O_TOUCHES:
 		opts.touches = number(name, optarg, 1, 1UL << 32);
+		break;
+	case O_THINK:
+		opts.think = number(name, optarg, 0, 1U << 30);
 		break;
 	case O_ROUNDS:
 		opts.rounds = number(name, optarg, 1, 1000000);

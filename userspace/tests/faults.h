@@ -37,6 +37,7 @@ struct options {
 	enum unmap unmap;
 	size_t pages; /* that each worker has */
 	uint64_t touches; /* that each owes in a round */
+	uint32_t think; /* turns of a loop between two touches, at most */
 	uint32_t rounds;
 	uint32_t warmup;
 	double seconds; /* that a round lasts; 0: until the work is done */
@@ -54,6 +55,7 @@ struct worker {
 	char *slice; /* what it faults in */
 	int fd; /* of the file behind it, or -1 */
 	size_t first_page; /* of the slice, in the file */
+	uint32_t dice;
 	size_t filled; /* pages that have been touched since the slice was last empty */
 	pid_t pid;
 	uint64_t faults; /* touches that had to fault */

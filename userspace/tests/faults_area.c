@@ -165,11 +165,29 @@ static uint64_t own_work(uint32_t round)
 	return opts.seconds > 0 && round >= opts.warmup ? 0 : opts.touches;
 }
 
+/*
+ * What a program does between two faults is never twice the same. Without it,
+ * threads fall into step, and one that takes a lock in the same rhythm as another
+ * gives it back can win for ever, or never.
+ */
+static void think(struct worker *w)
+{
+	uint32_t turns;
+
+	if (!opts.think)
+		return;
+	w->dice = w->dice * 1664525 + 1013904223; /* the same in every run */
+	turns = (uint32_t)((uint64_t)w->dice * (opts.think + 1) >> 32);
+	while (turns--)
+		__asm__ volatile("" ::: "memory");
+}
+
 uint64_t area_round(struct worker *w, uint32_t round)
 {
 	uint64_t touches = 0, own = own_work(round);
 
 	w->filled = 0;
+	w->dice = (uint32_t)(w - ctl->workers) * 2654435761 + round;
 	while (touches < own || !run_is_enough(round)) {
 		uint64_t begin;
 
@@ -177,6 +195,7 @@ uint64_t area_round(struct worker *w, uint32_t round)
 			unmap(w);
 			w->filled = 0;
 		}
+		think(w);
 		begin = ticks_now();
 		touch(w->slice + w->filled * PAGE, w->filled);
 		lat_add(&w->ticks, ticks_now() - begin);
