@@ -55,6 +55,8 @@ class Size:
     sections: tuple = field(default=("instructions", "lines", "writers", "wall"))
 
 
+# What programs do between two faults, a tenth of what a fault takes.
+THINK = ("--think", "256")
 # Pages enough that nobody has to empty them in the middle: that takes the lock too.
 WRITER_PAGES = 16384
 # A round of the model lasts for so many operations of the writer at least: a large
@@ -120,7 +122,7 @@ def instruction_boot(size):
 def line_boots(size):
     for cpus in size.line_cpus:
         points = tuple(Point(name, ("--lines", "--workers", str(cpus), "--pages",
-                                    str(size.line_pages), *how))
+                                    str(size.line_pages), *THINK, *how))
                        for name, how in LAYOUTS.items())
         yield Boot("lines", cpus, points, size.repeats, size.rounds)
 
@@ -133,7 +135,8 @@ def writer_points(size, wall):
         for workers in size.writer_workers:
             yield Point(f"{writer}-{workers}",
                         ("--layout", "shared", "--workers", str(workers), "--pages",
-                         str(WRITER_PAGES), "--touches", str(touches), "--writer", writer, *how))
+                         str(WRITER_PAGES), "--touches", str(touches), *THINK,
+                         "--writer", writer, *how))
 
 
 def boots(size):
