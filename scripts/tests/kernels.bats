@@ -53,6 +53,7 @@ $(O)/%.o: %.c
 	@echo "  CC      $*.o"
 	@$(if $(findstring memory,$@),$(TOY_MEANWHILE))
 	@gcc -c -o $@ $<
+	@echo $(if $(findstring memory,$@),$@,-) >$(dir $@).$(notdir $@).cmd
 MAKE
 }
 
@@ -160,6 +161,9 @@ left_over() { find "$FAULTLINE_CACHE/kernels" -mindepth 1 -maxdepth 1 -name '.*'
 	run --separate-stderr "$kernels" 6.1-patched
 	[[ $stderr == *"starting with the objects of 6.1-stock"* ]]
 	[ "$(grep ' CC ' "$(log 6.1-patched)")" = "  CC      mm/spare.o" ]
+	# Those who noted where they are know where they are now.
+	build=$FAULTLINE_CACHE/trees/6.1/build/6.1-patched/mm
+	[ "$(cat "$build/.memory.o.cmd")" = "$build/memory.o" ]
 	nm "$output/vmlinux" | grep -qw more
 	run --separate-stderr "$kernels" 6.1-patched+debug
 	[[ $stderr != *"starting with"* ]]
