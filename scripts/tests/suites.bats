@@ -31,12 +31,15 @@ taken() {
 	taken 'some -a b: first\tpass' ''
 	taken 'some -a b: second at X\tfail' ''
 	taken 'some -a b: third\tskip' 'not here'
+	one 'echo "# [RUN] two ways"; echo "ok 1 # SKIP not today"; echo "ok 2 worked"' x
+	taken 'some x: two ways\tskip' 'not today'
+	taken 'some x: two ways, worked\tpass' ''
 	one 'echo "needs a moon"; exit 4'
 	[ "$status" -eq 4 ]
 	taken 'some\tskip' 'needs a moon'
-	one 'echo "no moon"; exit 3' x
+	one 'echo "no moon"; exit 3' y
 	[ "$status" -eq 3 ]
-	taken 'some x\tfail' 'status 3: no moon'
+	taken 'some y\tfail' 'status 3: no moon'
 }
 
 @test "a test that hangs is ended, and fails unless it has no end" {
