@@ -51,7 +51,7 @@ static double quantile(const struct histogram *histogram, double share)
 	for (unsigned int i = 0; i < HISTOGRAM_BUCKETS; i++) {
 		seen += histogram->bucket[i];
 		if (seen > rank)
-			return value_of(i);
+			return value_of(i) < histogram->max ? value_of(i) : histogram->max;
 	}
 	return histogram->max;
 }

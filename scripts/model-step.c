@@ -11,8 +11,8 @@
  * depend on how fast the host emulates. While all CPUs are halted, time passes as
  * on the host.
  *
- * The turn is taken away from a CPU that makes no headway for a while: it may wait
- * in the emulator for the others to stop. That is counted.
+ * The turn is taken away from a CPU that makes no headway for a while though the host
+ * would let it: it waits in the emulator for the others to stop. That is counted.
  */
 #include <errno.h>
 #include <limits.h>
@@ -27,7 +27,7 @@
 #include "model-qemu.h"
 
 #define LOOK_NS		 5000000 /* how long the one that has the turn may seem to do nothing */
-#define PATIENCE	 40 /* how many times */
+#define PATIENCE	 10 /* how many times */
 #define THINK		 256
 #define THINK_LONG	 16384
 #define THINK_LONG_EVERY 16
@@ -258,6 +258,23 @@ static bool pass_turn(unsigned int cpu)
 	return true;
 }
 
+/* The host lets it wait for a core: that takes as long as it takes. */
+static bool is_runnable(pid_t thread)
+{
+	char path[64], state = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", thread);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	/* Number, name in parentheses, state. */
+	if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
+		state = 0;
+	fclose(file);
+	return state == 'R';
+}
+
 /*
  * The one that has the turn was not seen to do anything for a while. If it halts, an
  * interrupt that woke it was taken back before it ran.
@@ -270,7 +287,7 @@ static void check_turn(unsigned int cpu, int turn, bool impatient)
 	} else if (cpu_thread_is_idle(qemu_get_cpu(turn))) {
 		step_vcpus[turn].idle = true;
 		give_turn(slowest_but(turn));
-	} else if (impatient) {
+	} else if (impatient && !is_runnable(step_vcpus[turn].thread)) {
 		step.stolen++;
 		give_turn(cpu);
 	}
@@ -303,6 +320,8 @@ void step_ask(unsigned int cpu)
 {
 	bool wait;
 
+	if (!step_vcpus[cpu].thread)
+		step_vcpus[cpu].thread = gettid();
 	pthread_mutex_lock(&step.lock);
 	wait = step.active && pass_turn(cpu);
 	pthread_mutex_unlock(&step.lock);

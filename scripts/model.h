@@ -88,6 +88,7 @@ struct vcpu {
 	uint64_t limit; /* it may run up to here before it asks again */
 	struct task *task;
 	uint32_t gate; /* it waits here for its turn */
+	int thread; /* of the host, 0: not known yet */
 	bool present, idle;
 };
 
