@@ -18,6 +18,8 @@ import metrics
 
 ATTEMPTS = 3
 TIMEOUT_S = 900
+# A busy machine takes its time to boot many emulated CPUs.
+BOOT_S, BOOT_CPU_S = 60, 15
 # In a region of the model the guest's clock is slow, and its signs of life are rare.
 SILENCE_S = 300
 # An emulated CPU that the host does not run for seconds is no news: watchdogs off.
@@ -85,6 +87,7 @@ class Runner:
         kind = tool("vm") + ["--accel", "tcg"] if boot.wall else tool("model")
         return kind + ["--kernel", row.kernel, "--dir", self.kernels[row.kernel],
                        "--cpus", str(boot.cpus), "--timeout", str(TIMEOUT_S),
+                       "--boot-limit", str(BOOT_S + BOOT_CPU_S * boot.cpus),
                        "--silence", str(SILENCE_S), "--append", APPEND,
                        "--results", str(results), "--",
                        str(SCRIPTS / "bench-guest"), self.generator]
