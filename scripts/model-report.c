@@ -132,7 +132,7 @@ void report_write(struct measured *measured, unsigned int lead)
 	fputc('}', out);
 	block_write(out, measured->faults.ticks.count, operations);
 	if (measured->kind != MARKER_TIME)
-		hot_write(out, measured->faults.ticks.count);
+		hot_write(out, measured->kind == MARKER_LINES ? measured->faults.ticks.count : 0);
 	fputs("}\n", out);
 	fflush(out);
 }
