@@ -38,7 +38,7 @@ SKEL    := $(BPF_SRC:bpf/%.bpf.c=$(O)/bpf/%.skel.h)
 TESTS   := $(patsubst userspace/tests/%.c,$(O)/tests/%,$(wildcard userspace/tests/test_*.c))
 FUZZERS := $(patsubst userspace/tests/%.c,$(O)/fuzz/%,$(wildcard userspace/tests/fuzz_*.c))
 GENERATOR_SRC := $(wildcard userspace/tests/contend*.c)
-TOOLS   := $(if $(GENERATOR_SRC),$(O)/tests/contend) $(O)/tests/faults \
+TOOLS   := $(if $(GENERATOR_SRC),$(O)/tests/contend) $(O)/tests/faults $(O)/tests/known \
 	   $(patsubst userspace/tests/%.c,$(O)/tests/%,$(wildcard userspace/tests/meter.c userspace/tests/bench_*.c))
 
 .PHONY: print-cppflags all tests fuzz deps demo check lint bench install clean help
@@ -96,6 +96,10 @@ FAULTS_SRC := $(wildcard userspace/tests/faults*.c)
 $(O)/tests/faults: $(FAULTS_SRC) $(wildcard userspace/tests/faults*.h) userspace/tests/marker.h | $(O)/tests
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -pthread $(LDFLAGS) $(filter %.c,$^) -lm -o $@
+# Threads and markers, nothing of the library.
+$(O)/tests/known: userspace/tests/known.c userspace/tests/marker.h | $(O)/tests
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -pthread $(LDFLAGS) $(filter %.c,$^) -o $@
 $(O)/tests/test_faults_hist: userspace/tests/faults_hist.c
 
 $(O)/tests/%: userspace/tests/%.c $(O)/libfaultline.a | $(O)/tests
