@@ -89,6 +89,9 @@ static bool load_release_by(struct probe *probe, enum probe_release by, const ch
 		probe_feature_fail(probe, PROBE_RELEASE, -errno, what);
 		return false;
 	}
+	skel->rodata->vma_lock_cachep_addr = probe->facts.vma_lock_cachep_addr;
+	skel->rodata->page_offset_base_addr = probe->facts.page_offset_base_addr;
+	skel->rodata->vmemmap_base_addr = probe->facts.vmemmap_base_addr;
 	bpf_program__set_autoload(skel->progs.who_releases, by == RELEASE_TRACEPOINT);
 	bpf_program__set_autoload(skel->progs.who_wakes, by == RELEASE_FENTRY);
 	bpf_program__set_autoload(skel->progs.who_wakes_a_waiter, by == RELEASE_WAKING);

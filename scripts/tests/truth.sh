@@ -71,22 +71,10 @@ khugepaged() {
 	check "$@"
 }
 
-# It only tries for the lock when it looks for work, but waits for it when it has found some.
-khugepaged_waits() {
-	contend_start --hold khugepaged --waiters 3 --wait-by churn --quiet || return 1
-	watch_start "$target" || return 1
-	contend_next
-	contend_wait totals || return 1
-	watch_stop || return 1
-	contend_stop
-	jq -c ".procs[] | select(.tgid == $target) | [.mode, .relation, .hist.count]" "$tmp/report"
-	jq -e "[.procs[] | select(.tgid == $target and .relation == \"kthread\" and .hist.count > 0)] | length > 0" "$tmp/report"
-}
-
 # A writer is known while it holds, or since it got the lock; a reader since it let go.
 known=exact,release,hint
 [ "$(feature release state)" != on ] || known=release,exact
-plan 22
+plan 21
 check "munmap of a large range holds up writers" agrees munmap $known 2000 --hold munmap --waiters 1
 check "mmap over a large range holds up readers" agrees mmap $known 2000 --hold mmap
 check "mprotect of a large range holds up readers" agrees mprotect $known 2000 --hold mprotect
@@ -101,7 +89,6 @@ check "own and remote waits at once" agrees mmap $known 2000 --hold mmap --wait-
 check "two writers behind smaps" agrees procfs $known 2000 --hold smaps --waiters 2
 check "faults behind a writer behind smaps" agrees procfs $known 2000 --hold smaps --wait-by mprotect,fault --waiters 4
 khugepaged "khugepaged holds up writers" agrees khugepaged $known 100 --hold khugepaged --waiters 1
-khugepaged "khugepaged has to wait itself" khugepaged_waits
 if [ ! -e /dev/fuse ] && ! modprobe fuse; then
 	for name in "exactly held for writing" "exactly downgraded" "exactly held by a reader" "exact chain" "exact mix" "fault"; do
 		skip "$name" "no /dev/fuse"
