@@ -26,12 +26,16 @@
 #include "model.h"
 #include "model-qemu.h"
 
-#define LOOK_NS		 5000000 /* how long the one that has the turn may seem to do nothing */
-#define PATIENCE	 10 /* how many times */
+#define LOOK_NS	 5000000 /* how long the one that has the turn may seem to do nothing */
+#define PATIENCE 10 /* how many times */
+/*
+ * Ticks between two faults. The short ones part CPUs that are a few instructions apart,
+ * the long ones those that do their periodic work, of 15 faults' length, at one time.
+ */
 #define THINK		 256
 #define THINK_LONG	 16384
 #define THINK_LONG_EVERY 16
-#define SEED		 88172645463325252ULL
+#define SEED		 88172645463325252ULL /* any: the row is to be the same */
 
 struct vcpu step_vcpus[MODEL_CPUS];
 int step_turn = -1;

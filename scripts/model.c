@@ -7,7 +7,7 @@
  * instruction a tick (model-step.c), and takes down: how many instructions and
  * locked operations of the kernel each fault and each operation takes and how many
  * ticks it lasts (model-task.c); and for each cache line that faults touch which
- * CPU has it, and how often it has to come from another one (model-lines.c).
+ * CPU has it, and how often it has to come from another one (model-line.c).
  *
  * Outside of a region nothing is instrumented: both ends throw all translations
  * away. It is a count, not a time: every instruction takes one tick, a repeated one
