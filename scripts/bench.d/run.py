@@ -18,6 +18,8 @@ import metrics
 
 ATTEMPTS = 3
 TIMEOUT_S = 900
+# Turns taken from a CPU that slept in the emulator; more than a few make a figure doubtful.
+STOLEN_MAX = 8
 # A busy machine takes its time to boot many emulated CPUs.
 BOOT_S, BOOT_CPU_S = 60, 15
 # In a region of the model the guest's clock is slow, and its signs of life are rare.
@@ -81,6 +83,7 @@ class Runner:
         self.progress = progress
         self.commands = []
         self.hangs = []
+        self.doubtful = []
         self.children = children
 
     def command(self, row, boot, results):
@@ -145,6 +148,8 @@ class Runner:
                 figures = metrics.of(boot.section, json.loads(text), region)
             except metrics.Mismatch as problem:
                 raise Failed(f"{results}: {name}: {problem}") from problem
+            if (region or {}).get("stolen", 0) > STOLEN_MAX:
+                self.doubtful.append(f"{results.name}: {name}: {region['stolen']} turns stolen")
             found.append((name, figures, metrics.note(region)))
         return found
 
