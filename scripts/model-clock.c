@@ -29,22 +29,14 @@ static struct {
 	void (*interrupt)(void *cpu, int mask); /* QEMU's own */
 	bool inside;
 	void *cpu[MODEL_CPUS];
-	int64_t clock_ns, counter; /* when the region began, as the guest sees them */
-	int64_t lost_ns, lost_counts; /* how far the guest is behind the host */
-	double counts_per_ns;
+	int64_t begin_ns; /* when the region began, as the guest sees it */
+	int64_t lost_ns; /* how far the guest is behind the host */
 } clocks;
 
 static int64_t virtual_clock(void)
 {
-	return clocks.inside ? clocks.clock_ns + (int64_t)step_clock()
+	return clocks.inside ? clocks.begin_ns + (int64_t)step_clock()
 			     : cpu_get_clock() - clocks.lost_ns;
-}
-
-static int64_t time_stamp(void)
-{
-	return clocks.inside
-		       ? clocks.counter + (int64_t)((double)step_clock() * clocks.counts_per_ns)
-		       : cpu_get_ticks() - clocks.lost_counts;
 }
 
 static void interrupted(void *cpu, int mask)
@@ -57,35 +49,32 @@ static void interrupted(void *cpu, int mask)
 			step_resume(i);
 }
 
-/* Every entry is checked for what it has to be, or the table is another version's. */
-static int find_table(void)
+/*
+ * Every entry is checked for what it has to be, or the table is another version's. The
+ * time stamp counter is the clock from the guest's first instruction on: 1 GHz, which
+ * its kernel is told, as what it measures on a busy host can be far off.
+ */
+void clock_find(void)
 {
 	struct accel_ops *ops = object_class_by_name("tcg-accel-ops");
 
-	if (clocks.ops)
-		return 0;
-	if (!ops || !ops->create_thread || !ops->kick_thread || ops->thread_is_idle ||
+	if (clocks.ops || !ops || !ops->create_thread || !ops->kick_thread || ops->thread_is_idle ||
 	    !ops->handle_interrupt || ops->get_virtual_clock || ops->get_elapsed_ticks)
-		return -ENOTSUP;
-	for (int i = 0; i < MODEL_CPUS; i++)
-		clocks.cpu[i] = qemu_get_cpu(i);
-	clocks.counts_per_ns = (double)cpu_get_ticks() / (double)cpu_get_clock();
+		return;
+	ops->get_elapsed_ticks = virtual_clock;
 	clocks.interrupt = ops->handle_interrupt;
 	clocks.ops = ops;
-	return 0;
 }
 
 /* All CPUs are out of their code; step_begin() comes first. */
 int clock_take(void)
 {
-	int err = find_table();
-
-	if (err)
-		return err;
-	clocks.clock_ns = cpu_get_clock() - clocks.lost_ns;
-	clocks.counter = cpu_get_ticks() - clocks.lost_counts;
+	if (!clocks.ops)
+		return -ENOTSUP;
+	for (int i = 0; i < MODEL_CPUS; i++)
+		clocks.cpu[i] = qemu_get_cpu(i);
+	clocks.begin_ns = cpu_get_clock() - clocks.lost_ns;
 	__atomic_store_n(&clocks.inside, true, __ATOMIC_SEQ_CST);
-	clocks.ops->get_elapsed_ticks = time_stamp;
 	clocks.ops->get_virtual_clock = virtual_clock;
 	clocks.ops->handle_interrupt = interrupted;
 	return 0;
@@ -94,6 +83,5 @@ int clock_take(void)
 void clock_release(void)
 {
 	clocks.lost_ns = cpu_get_clock() - virtual_clock();
-	clocks.lost_counts = cpu_get_ticks() - time_stamp();
 	__atomic_store_n(&clocks.inside, false, __ATOMIC_SEQ_CST);
 }

@@ -50,7 +50,6 @@ void qemu_plugin_disable_mem_helpers(void *cpu);
 bool cpu_thread_is_idle(void *cpu);
 int cpu_memory_rw_debug(void *cpu, uint64_t addr, void *to, size_t size, bool write);
 int64_t cpu_get_clock(void);
-int64_t cpu_get_ticks(void);
 void *object_class_by_name(const char *name);
 
 #endif

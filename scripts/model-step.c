@@ -27,7 +27,7 @@
 #include "model-qemu.h"
 
 #define LOOK_NS	 5000000 /* how long the one that has the turn may seem to do nothing */
-#define PATIENCE 10 /* how many times */
+#define PATIENCE 200 /* how many times: it may wait for one that waits for a core */
 /*
  * Ticks between two faults. The short ones part CPUs that are a few instructions apart,
  * the long ones those that do their periodic work, of 15 faults' length, at one time.

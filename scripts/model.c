@@ -304,6 +304,7 @@ static void translated(uint64_t id, struct qemu_plugin_tb *tb)
 static void present(uint64_t id, unsigned int cpu)
 {
 	(void)id;
+	clock_find();
 	step_present(cpu);
 }
 

@@ -105,6 +105,7 @@ void step_ask(unsigned int cpu);
 uint64_t step_clock(void);
 unsigned long step_stolen(void);
 
+void clock_find(void);
 int clock_take(void);
 void clock_release(void);
 
