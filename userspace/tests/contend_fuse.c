@@ -335,6 +335,9 @@ void fuse_hold_fault(void)
 		if (errno)
 			die("pthread_create");
 	}
+	/* Nothing else may be dirty: the kernel's flusher would write that, and it would be kept back. */
+	if (msync(ctl->fuse_map, FUSE_PAGES * PAGE, MS_SYNC))
+		die("write-back of what is dirty");
 	stall_and_dirty(FUSE_WRITE);
 	gate_add(&write_back_gate, 1);
 	gate_wait(&ctl->armed_gate, ctl->round, 0);
