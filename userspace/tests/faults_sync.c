@@ -20,21 +20,15 @@
 #include <time.h>
 #include <unistd.h>
 
+/* How late it may be noticed that a worker died. */
+#define SLICE_NS 100000000
+
 uint64_t now_ns(void)
 {
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
-
-void sleep_s(double seconds)
-{
-	struct timespec left = {.tv_sec = (time_t)seconds};
-
-	left.tv_nsec = (long)((seconds - (double)left.tv_sec) * 1e9);
-	while (nanosleep(&left, &left) && errno == EINTR)
-		;
 }
 
 void gate_add(uint32_t *gate, uint32_t parts)
@@ -53,6 +47,20 @@ static void look_for_the_dead(void)
 	if (WIFEXITED(status) && WEXITSTATUS(status))
 		exit(WEXITSTATUS(status)); /* it has said why */
 	fail(EXIT_FAILED, "a worker is gone before the end");
+}
+
+/* In slices, to hear of a child that dies after it has begun. */
+void sleep_s(double seconds)
+{
+	const uint64_t end = now_ns() + (uint64_t)(seconds * 1e9);
+	struct timespec slice = {};
+	uint64_t now;
+
+	while ((now = now_ns()) < end) {
+		slice.tv_nsec = (long)(end - now < SLICE_NS ? end - now : SLICE_NS);
+		nanosleep(&slice, NULL);
+		look_for_the_dead();
+	}
 }
 
 void gate_wait(uint32_t *gate, uint32_t value, unsigned int spin_turns)
