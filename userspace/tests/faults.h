@@ -112,6 +112,7 @@ struct op {
 const struct op *op_find(const char *name);
 void op_list(FILE *to);
 void op_pin(char **argv);
+void op_fork(void); /* the child exits at once, and is waited for */
 uint64_t op_measure(void); /* how long all of them took, in ns */
 
 /* The memory that is faulted in. */

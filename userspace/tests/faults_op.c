@@ -83,7 +83,7 @@ static void run_mprotect(void)
 		die("mprotect");
 }
 
-static void run_fork(void)
+void op_fork(void)
 {
 	int status;
 	pid_t pid = _Fork();
@@ -99,7 +99,7 @@ static const struct op table[] = {
 	{"mmap", start_hole, NULL, run_mmap, MARKER_OP_MMAP, false},
 	{"brk", start_brk, NULL, run_brk, MARKER_OP_BRK, false},
 	{"mprotect", start_page, NULL, run_mprotect, MARKER_OP_MPROTECT, false},
-	{"fork", NULL, NULL, run_fork, MARKER_OP_FORK, false},
+	{"fork", NULL, NULL, op_fork, MARKER_OP_FORK, false},
 };
 
 const struct op *op_find(const char *name)

@@ -10,8 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #define ALONE_OPS 8
 
@@ -73,24 +71,13 @@ static void run_split(void)
 		die("splitting mprotect by the writer");
 }
 
-static void run_fork(void)
-{
-	int status;
-	pid_t pid = _Fork();
-
-	if (!pid)
-		_exit(0);
-	if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
-		die("fork by the writer");
-}
-
 static const struct writer table[] = {
 	{"mmap", start_hole, run_mmap, MARKER_OP_MMAP, 0},
 	{"mprotect", start_populated, run_mprotect, MARKER_OP_MPROTECT, 0},
 	{"mlock", start_range, run_mlock, MARKER_OP_MLOCK, 0},
 	{"split", NULL, run_split, MARKER_OP_SPLIT, 0},
 	/* The stack and the thread's own data are copied again after each fork. */
-	{"fork", start_populated, run_fork, MARKER_OP_FORK, 4},
+	{"fork", start_populated, op_fork, MARKER_OP_FORK, 4},
 };
 
 const struct writer *writer_find(const char *name)
