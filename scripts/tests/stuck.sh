@@ -157,9 +157,17 @@ check "the daemon wrote an incident record of it" wait_for 5 record_there
 contend_next
 contend_wait totals
 stops() {
+	local begin=$SECONDS status=0
 	kill -TERM "$daemon"
-	wait_for 5 daemon_gone || return 1
-	wait "$daemon"
+	if wait_for 5 daemon_gone; then
+		wait "$daemon" || status=$?
+		[ $status -ne 0 ] || return 0
+		echo "its exit status is $status after $((SECONDS - begin)) s"
+	else
+		echo "it is still there after $((SECONDS - begin)) s: $(cat "/proc/$daemon/wchan" "/proc/$daemon/stack" 2>/dev/null)"
+	fi
+	cat "$tmp/daemon.err"
+	false
 }
 daemon_gone() { ! kill -0 "$daemon"; }
 check "the daemon stops on SIGTERM" stops
