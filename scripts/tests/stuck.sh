@@ -161,7 +161,7 @@ stops() {
 	kill -TERM "$daemon"
 	if wait_for 5 daemon_gone; then
 		wait "$daemon" || status=$?
-		[ $status -ne 0 ] || return 0
+		[ "$status" -ne 0 ] || return 0
 		echo "its exit status is $status after $((SECONDS - begin)) s"
 	else
 		echo "it is still there after $((SECONDS - begin)) s: $(cat "/proc/$daemon/wchan" "/proc/$daemon/stack" 2>/dev/null)"
