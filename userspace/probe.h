@@ -51,6 +51,7 @@ int probe_set_hot(struct probe *probe, const uint32_t *tgids, size_t n);
 typedef void (*probe_event_fn)(void *arg, const struct fl_event *event);
 void probe_on_event(struct probe *probe, probe_event_fn fn, void *arg);
 int probe_fd(const struct probe *probe);
+/* 0, 1 when it left some for the next call, or -errno. */
 int probe_drain(struct probe *probe);
 
 /*

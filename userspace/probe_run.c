@@ -13,13 +13,16 @@
 
 #include "probe_internal.h"
 
+/* Events that are taken at once: a callback may write a file for each of them. */
+#define DRAIN_MAX 64
+
 static int take_event(void *arg, void *data, size_t size)
 {
-	const struct probe *probe = arg;
+	struct probe *probe = arg;
 
 	if (size >= sizeof(struct fl_event) && probe->on_event)
 		probe->on_event(probe->on_event_arg, data);
-	return 0;
+	return ++probe->taken < DRAIN_MAX ? 0 : -EAGAIN;
 }
 
 int probe_events_open(struct probe *probe)
@@ -53,8 +56,12 @@ int probe_fd(const struct probe *probe)
 
 int probe_drain(struct probe *probe)
 {
-	int n = ring_buffer__consume(probe->ring);
+	int n;
 
+	probe->taken = 0;
+	n = ring_buffer__consume(probe->ring);
+	if (n == -EAGAIN)
+		return 1;
 	return n < 0 ? n : 0;
 }
 

@@ -50,7 +50,11 @@ void session_close(struct session *session); /* NULL-safe */
 
 /* Readable (epoll) when session_drain() has work to do. */
 int session_fd(const struct session *session);
-/* Take what is in the ring buffer: single waits go to the callback. 0 or -errno. */
+/*
+ * Take some of what is in the ring buffer: single waits go to the callback. It
+ * fills as fast as it is emptied when there is a storm, so not all. 0, 1 when
+ * there may be more, or -errno.
+ */
 int session_drain(struct session *session);
 /*
  * Called for each single wait as it is seen; finished ones from

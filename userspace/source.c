@@ -241,7 +241,11 @@ static int take_events(struct source *source)
 	int err = 0;
 
 	if (source->session) {
-		err = session_drain(source->session);
+		do {
+			err = session_drain(source->session);
+		} while (err > 0 && !stop_signal);
+		if (err > 0)
+			err = 0;
 		if (!err && now_ns() >= source->next_poll_ns) {
 			source->next_poll_ns = now_ns() + POLL_NS;
 			err = session_poll(source->session);
