@@ -17,6 +17,9 @@ CLANG   ?= clang-16
 BPFTOOL ?= $(or $(wildcard /usr/sbin/bpftool),bpftool)
 PREFIX  ?= /usr/local
 SYSCONFDIR ?= $(patsubst /usr/etc,/etc,$(PREFIX)/etc)
+MANDIR  ?= $(PREFIX)/share/man
+BASHDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR  ?= $(PREFIX)/share/zsh/$(if $(PREFIX:/usr=),site-functions,vendor-completions)
 MULTIARCH := $(shell gcc -print-multiarch 2>/dev/null)
 VERSION := $(shell cat VERSION 2>/dev/null || echo 0.0.0)
 
@@ -39,7 +42,7 @@ TESTS   := $(patsubst userspace/tests/%.c,$(O)/tests/%,$(wildcard userspace/test
 FUZZERS := $(patsubst userspace/tests/%.c,$(O)/fuzz/%,$(wildcard userspace/tests/fuzz_*.c))
 GENERATOR_SRC := $(wildcard userspace/tests/contend*.c)
 TOOLS   := $(if $(GENERATOR_SRC),$(O)/tests/contend) $(O)/tests/faults $(O)/tests/known \
-	   $(patsubst userspace/tests/%.c,$(O)/tests/%,$(wildcard userspace/tests/meter.c userspace/tests/bench_*.c))
+	   $(patsubst userspace/tests/%.c,$(O)/tests/%,$(wildcard userspace/tests/meter.c userspace/tests/sample_*.c userspace/tests/bench_*.c))
 
 .PHONY: print-cppflags all tests fuzz deps demo check lint bench install clean help
 all: $(MAINS:%=$(O)/%)		## faultline and faultlined
@@ -131,6 +134,10 @@ install: all	## install below $(DESTDIR)$(PREFIX), configuration in /etc with PR
 	$(Q)install -D -m 755 $(O)/faultline $(DESTDIR)$(PREFIX)/bin/faultline
 	$(Q)install -D -m 755 $(O)/faultlined $(DESTDIR)$(PREFIX)/sbin/faultlined
 	$(Q)install -D -m 644 -t $(DOCDIR) README.md LICENSE
+	$(Q)for page in packaging/man/*; do install -D -m 644 -t $(DESTDIR)$(MANDIR)/man$${page##*.} $$page; done
+	$(Q)install -D -m 644 packaging/completions/faultline.bash $(DESTDIR)$(BASHDIR)/faultline
+	$(Q)ln -sf faultline $(DESTDIR)$(BASHDIR)/faultlined
+	$(Q)install -D -m 644 -t $(DESTDIR)$(ZSHDIR) packaging/completions/_faultline
 	$(Q)if [ -e $(CONF) ]; then echo '  KEPT     $(CONF)'; else install -D -m 644 userspace/faultline.conf $(CONF); fi
 
 print-cppflags: $(SKEL)
