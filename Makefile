@@ -16,10 +16,14 @@ CC      ?= gcc
 CLANG   ?= clang-16
 BPFTOOL ?= $(or $(wildcard /usr/sbin/bpftool),bpftool)
 PREFIX  ?= /usr/local
-SYSCONFDIR ?= $(patsubst /usr/etc,/etc,$(PREFIX)/etc)
+SYSCONFDIR ?= /etc
 MANDIR  ?= $(PREFIX)/share/man
 BASHDIR ?= $(PREFIX)/share/bash-completion/completions
 ZSHDIR  ?= $(PREFIX)/share/zsh/$(if $(PREFIX:/usr=),site-functions,vendor-completions)
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+# The programs read no other places than /etc, /run and /usr/lib.
+CONFDIR ?= $(if $(PREFIX:/usr=),$(SYSCONFDIR),$(PREFIX)/lib)/faultline/faultline.conf.d
 MULTIARCH := $(shell gcc -print-multiarch 2>/dev/null)
 VERSION := $(shell cat VERSION 2>/dev/null || echo 0.0.0)
 
@@ -129,7 +133,7 @@ $(O)/fuzz/fuzz_%: userspace/tests/fuzz_%.c $(O)/fuzz/libfaultline.a | $(O)/fuzz
 
 DOCDIR  := $(DESTDIR)$(PREFIX)/share/doc/faultline
 CONF    := $(DESTDIR)$(SYSCONFDIR)/faultline/faultline.conf
-install: all	## install below $(DESTDIR)$(PREFIX), configuration in /etc with PREFIX=/usr
+install: all	## install below $(DESTDIR)$(PREFIX), configuration in /etc
 	$(call say,INSTALL,$(DESTDIR)$(PREFIX))
 	$(Q)install -D -m 755 $(O)/faultline $(DESTDIR)$(PREFIX)/bin/faultline
 	$(Q)install -D -m 755 $(O)/faultlined $(DESTDIR)$(PREFIX)/sbin/faultlined
@@ -138,6 +142,11 @@ install: all	## install below $(DESTDIR)$(PREFIX), configuration in /etc with PR
 	$(Q)install -D -m 644 packaging/completions/faultline.bash $(DESTDIR)$(BASHDIR)/faultline
 	$(Q)ln -sf faultline $(DESTDIR)$(BASHDIR)/faultlined
 	$(Q)install -D -m 644 -t $(DESTDIR)$(ZSHDIR) packaging/completions/_faultline
+	$(Q)install -d $(DESTDIR)$(UNITDIR)
+	$(Q)for unit in packaging/systemd/*.service packaging/systemd/*.socket; do \
+		sed 's,=/usr/sbin/faultline,=$(PREFIX)/sbin/faultline,' $$unit >$(DESTDIR)$(UNITDIR)/$${unit##*/}; done
+	$(Q)install -D -m 644 packaging/systemd/faultline.sysusers $(DESTDIR)$(SYSUSERSDIR)/faultline.conf
+	$(Q)install -D -m 644 -t $(DESTDIR)$(CONFDIR) packaging/systemd/10-service.conf
 	$(Q)if [ -e $(CONF) ]; then echo '  KEPT     $(CONF)'; else install -D -m 644 userspace/faultline.conf $(CONF); fi
 
 print-cppflags: $(SKEL)

@@ -30,12 +30,18 @@ int daemon_caps_drop(const struct config *config)
 	static const unsigned int keep[] = {CAP_BPF,	    CAP_PERFMON,	 CAP_SYS_ADMIN,
 					    CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_SYSLOG};
 	const capng_type_t both = CAPNG_EFFECTIVE | CAPNG_PERMITTED;
+	unsigned int have[sizeof(keep) / sizeof(keep[0]) + 1];
+	size_t n = 0;
 
+	/* to ask for one that the service manager has not given would fail as a whole */
 	capng_get_caps_process();
-	capng_clear(CAPNG_SELECT_CAPS);
 	for (size_t i = 0; i < sizeof(keep) / sizeof(keep[0]); i++)
-		capng_update(CAPNG_ADD, both, keep[i]);
-	if (*config->metrics_textfile)
-		capng_update(CAPNG_ADD, both, CAP_DAC_OVERRIDE);
+		if (capng_have_capability(CAPNG_PERMITTED, keep[i]))
+			have[n++] = keep[i];
+	if (*config->metrics_textfile && capng_have_capability(CAPNG_PERMITTED, CAP_DAC_OVERRIDE))
+		have[n++] = CAP_DAC_OVERRIDE;
+	capng_clear(CAPNG_SELECT_CAPS);
+	for (size_t i = 0; i < n; i++)
+		capng_update(CAPNG_ADD, both, have[i]);
 	return capng_apply(CAPNG_SELECT_CAPS) ? -EPERM : 0;
 }

@@ -137,4 +137,7 @@ zsh_offers() { PATH=$O:$PATH timeout -s KILL 60 scripts/tests/zsh-complete "$PWD
 	cmp packaging/completions/_faultline "$DIR/usr/share/zsh/vendor-completions/_faultline"
 	[ -x "$DIR/usr/bin/faultline" ] && [ -x "$DIR/usr/sbin/faultlined" ]
 	cmp userspace/faultline.conf "$DIR/etc/faultline/faultline.conf"
+	for unit in packaging/systemd/*.service packaging/systemd/*.socket; do
+		cmp "$unit" "$DIR/usr/lib/systemd/system/${unit##*/}"
+	done
 }
