@@ -48,7 +48,7 @@ GENERATOR_SRC := $(wildcard userspace/tests/contend*.c)
 TOOLS   := $(if $(GENERATOR_SRC),$(O)/tests/contend) $(O)/tests/faults $(O)/tests/known \
 	   $(patsubst userspace/tests/%.c,$(O)/tests/%,$(wildcard userspace/tests/meter.c userspace/tests/sample_*.c userspace/tests/bench_*.c))
 
-.PHONY: print-cppflags all tests fuzz deps demo check lint bench install clean help
+.PHONY: print-cppflags all tests fuzz deps demo check lint bench install deb clean help
 all: $(MAINS:%=$(O)/%)		## faultline and faultlined
 tests: $(TESTS) $(TOOLS)	## build the unit tests, the contention generator and the benches
 fuzz: $(FUZZERS)		## build the fuzzers
@@ -137,6 +137,9 @@ install: all	## install below $(DESTDIR)$(PREFIX), configuration in /etc
 	$(call say,INSTALL,$(DESTDIR)$(PREFIX))
 	$(Q)install -D -m 755 $(O)/faultline $(DESTDIR)$(PREFIX)/bin/faultline
 	$(Q)install -D -m 755 $(O)/faultlined $(DESTDIR)$(PREFIX)/sbin/faultlined
+	$(Q)sed 's,/usr/share/faultline,$(PREFIX)/share/faultline,' packaging/faultline-build-kernel | \
+		install -D -m 755 /dev/stdin $(DESTDIR)$(PREFIX)/sbin/faultline-build-kernel
+	$(Q)install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/faultline/kernel-patches/6.1 kernel-patches/6.1/*
 	$(Q)install -D -m 644 -t $(DOCDIR) README.md LICENSE
 	$(Q)for page in packaging/man/*; do install -D -m 644 -t $(DESTDIR)$(MANDIR)/man$${page##*.} $$page; done
 	$(Q)install -D -m 644 packaging/completions/faultline.bash $(DESTDIR)$(BASHDIR)/faultline
@@ -148,6 +151,16 @@ install: all	## install below $(DESTDIR)$(PREFIX), configuration in /etc
 	$(Q)install -D -m 644 packaging/systemd/faultline.sysusers $(DESTDIR)$(SYSUSERSDIR)/faultline.conf
 	$(Q)install -D -m 644 -t $(DESTDIR)$(CONFDIR) packaging/systemd/10-service.conf
 	$(Q)if [ -e $(CONF) ]; then echo '  KEPT     $(CONF)'; else install -D -m 644 userspace/faultline.conf $(CONF); fi
+
+# A copy of what git knows of (of all but the output, without git), debian/ at its top.
+DEBDIR := $(O)/deb/faultline-$(VERSION)
+deb:		## Debian packages, in $(O)/deb
+	$(call say,DEB,$(O)/deb)
+	$(Q)rm -rf $(O)/deb && mkdir -p $(DEBDIR)
+	$(Q){ git ls-files -z 2>/dev/null || find . -path ./build\* -prune -o -type f -print0; } | \
+		xargs -0 cp --parents -t $(DEBDIR) && cp -r packaging/debian $(DEBDIR)
+	$(Q)cd $(DEBDIR) && env -u MAKEFLAGS -u MAKELEVEL -u O dpkg-buildpackage -b -us -uc >../log 2>&1 || { tail -n 20 ../log; exit 1; }
+	$(Q)ls $(O)/deb/*.deb
 
 print-cppflags: $(SKEL)
 	@echo $(CPPFLAGS)

@@ -18,7 +18,7 @@ copy() {
 	mkdir -p "$DIR/userspace" "$DIR/packaging"
 	cp README.md "$DIR"
 	cp userspace/README.md userspace/faultlined.c userspace/faultline.conf "$DIR/userspace"
-	cp -r packaging/man "$DIR/packaging"
+	cp -r packaging/man packaging/faultline-build-kernel "$DIR/packaging"
 }
 
 # found FILE SED TEXT: the change of that file is found, with these words.
@@ -47,6 +47,7 @@ found() {
 	found packaging/man/faultline.conf.5 '/^\.It Li RingSize/d' 'faultline.conf.5: [measure] RingSize is missing'
 	found packaging/man/faultline-metrics.7 '/^\.It Li faultline_attached/d' 'faultline_attached is missing'
 	found packaging/man/faultline-metrics.7 '/^\.It Li waiters_full/d' 'reason waiters_full is missing'
+	found packaging/man/faultline-build-kernel.8 '/^\.It Fl -off/d' 'faultline-build-kernel.8: off is missing'
 	found README.md 's/faultline stacks/faultline/' 'README.md: verb stacks is missing'
 	found userspace/README.md '/^\| 6 \|/d' 'exit codes of faultline.1: 6 is missing'
 }
