@@ -11,6 +11,9 @@ setup() {
 	DIR=$(mktemp -d)
 }
 
+# A failure of "! command" ends no test, one of this does.
+fails() { ! "$@"; }
+
 teardown() { rm -rf "$DIR"; }
 
 # A copy of the documents, to spoil.
@@ -18,7 +21,7 @@ copy() {
 	mkdir -p "$DIR/userspace" "$DIR/packaging"
 	cp README.md "$DIR"
 	cp userspace/README.md userspace/faultlined.c userspace/faultline.conf "$DIR/userspace"
-	cp -r packaging/man packaging/faultline-build-kernel "$DIR/packaging"
+	cp -r packaging/{man,prometheus,grafana,faultline-build-kernel} "$DIR/packaging"
 }
 
 # found FILE SED TEXT: the change of that file is found, with these words.
@@ -26,7 +29,7 @@ found() {
 	local file=$DIR/$1 code=0
 	cp "$file" "$DIR/before"
 	sed -i -E "$2" "$file"
-	! cmp -s "$file" "$DIR/before" || { echo "$2 changes nothing in $1"; return 1; }
+	fails cmp -s "$file" "$DIR/before" || { echo "$2 changes nothing in $1"; return 1; }
 	scripts/documents "$O" "$DIR" >"$DIR/out" || code=$?
 	cp "$DIR/before" "$file"
 	[ $code = 1 ] || { echo "$2 in $1 is not found"; return 1; }
@@ -49,6 +52,7 @@ found() {
 	found packaging/man/faultline-metrics.7 '/^\.It Li waiters_full/d' 'reason waiters_full is missing'
 	found packaging/man/faultline-build-kernel.8 '/^\.It Fl -off/d' 'faultline-build-kernel.8: off is missing'
 	found README.md 's/faultline stacks/faultline/' 'README.md: verb stacks is missing'
+	found packaging/grafana/faultline.json 's/faultline_skipped_runs_total/faultline_attached/' 'faultline_skipped_runs is in neither'
 	found userspace/README.md '/^\| 6 \|/d' 'exit codes of faultline.1: 6 is missing'
 }
 
@@ -60,6 +64,9 @@ found() {
 	found packaging/man/faultline.conf.5 '/^Control socket/,/^Takes effect/{/^Takes effect/d}' '[socket] Path: says'
 	found packaging/man/faultline-metrics.7 's/(faultline_attached Pq) gauge/\1 counter/' 'faultline_attached: says'
 	found packaging/man/faultline-metrics.7 's/(faultline_lost_waits Pq counter: Li) reason/\1 why/' 'faultline_lost_waits: says'
+	found packaging/prometheus/faultline.rules.yml 's/faultline_attached == 0/faultline_atached == 0/' 'metric faultline_atached is not there'
+	found packaging/prometheus/faultline.rules.yml 's/without \(reason\)/without (cause)/' 'label cause is not there'
+	found packaging/grafana/faultline.json 's/rate5m\{instance/rate5m{instnce/' 'label instnce is not there'
 	found userspace/faultline.conf 's/^#EventMin=1ms/#EventMin=2ms/' 'userspace/faultline.conf: is not what'
 	found userspace/faultlined.c '/^\t\{"version", no_argument/d' 'faultlined --help: version is not there'
 }
@@ -71,7 +78,7 @@ found() {
 	printf '#!/bin/sh\n[ "$1" != new ] || set -- status --help\n"%s" "$@" | sed "s/^  version/  new  a verb\\n&/"\n' \
 		"$O/faultline" >"$DIR/faultline"
 	chmod +x "$DIR/faultline"
-	! scripts/documents "$DIR" >"$DIR/out"
+	fails scripts/documents "$DIR" >"$DIR/out"
 	grep -qx 'README.md: verb new is missing' "$DIR/out"
 	grep -qx 'faultline.1: VERBS: new is missing' "$DIR/out"
 }

@@ -12,6 +12,9 @@ setup() {
 	UNITS=$DIR/usr/lib/systemd/system
 }
 
+# A failure of "! command" ends no test, one of this does.
+fails() { ! "$@"; }
+
 teardown() { rm -rf "$DIR"; }
 
 # verify: every word is known, programs and manual pages are there.
@@ -25,9 +28,9 @@ confined() { systemd-analyze security --offline=true --threshold="$1" "$UNITS/fa
 # without WORD COMMAND...: the command fails when that line is not in the unit
 without() {
 	sed -i.before "/^$1/d" "$UNITS/faultlined.service"
-	! cmp -s "$UNITS/faultlined.service"{,.before}
+	fails cmp -s "$UNITS/faultlined.service"{,.before}
 	mv "$UNITS/faultlined.service.before" "$DIR/before"
-	! "${@:2}" || { echo "without $1: still well"; return 1; }
+	fails "${@:2}" || { echo "without $1: still well"; return 1; }
 	mv "$DIR/before" "$UNITS/faultlined.service"
 }
 
@@ -35,7 +38,7 @@ without() {
 	verify
 	without ExecStart verify
 	echo 'ProtectKernelTuneables=yes' >>"$UNITS/faultlined.service"
-	! verify
+	fails verify
 }
 
 @test "the detector's exposure is at most 2.0" {
