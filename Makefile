@@ -149,8 +149,9 @@ install: all	## install below $(DESTDIR)$(PREFIX), configuration in /etc
 	$(Q)install -D -m 644 -t $(DESTDIR)$(ZSHDIR) packaging/completions/_faultline
 	$(Q)install -d $(DESTDIR)$(UNITDIR)
 	$(Q)for unit in packaging/systemd/*.service packaging/systemd/*.socket; do \
-		sed 's,=/usr/sbin/faultline,=$(PREFIX)/sbin/faultline,' $$unit >$(DESTDIR)$(UNITDIR)/$${unit##*/}; done
+		sed 's,=/usr/\(s\?bin\)/faultline,=$(PREFIX)/\1/faultline,' $$unit >$(DESTDIR)$(UNITDIR)/$${unit##*/}; done
 	$(Q)install -D -m 644 packaging/systemd/faultline.sysusers $(DESTDIR)$(SYSUSERSDIR)/faultline.conf
+	$(Q)install -d $(DESTDIR)$(SYSCONFDIR)/faultline/faultline.conf.d
 	$(Q)install -D -m 644 -t $(DESTDIR)$(CONFDIR) packaging/systemd/10-service.conf
 	$(Q)if [ -e $(CONF) ]; then echo '  KEPT     $(CONF)'; else install -D -m 644 userspace/faultline.conf $(CONF); fi
 

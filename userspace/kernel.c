@@ -12,6 +12,7 @@
 #include <bpf/btf.h>
 
 #include "kernel.h"
+#include "ksym.h"
 
 static bool has_typedef(const struct btf *btf, const char *name)
 {
@@ -54,7 +55,7 @@ static bool has_member(const struct btf *btf, const char *type, const char *memb
 
 static void find_addresses(struct kernel_facts *facts)
 {
-	FILE *file = fopen("/proc/kallsyms", "re");
+	FILE *file = fopen(ksym_path(), "re");
 	char line[512], name[256];
 	unsigned long long addr;
 	char type;

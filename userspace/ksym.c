@@ -43,13 +43,20 @@ struct pass {
 	bool any_nonzero;
 };
 
+const char *ksym_path(void)
+{
+	const char *path = getenv("FAULTLINE_KALLSYMS");
+
+	return path ? path : "/proc/kallsyms";
+}
+
 struct ksym *ksym_new(const char *path)
 {
 	struct ksym *ksym = calloc(1, sizeof(*ksym));
 
 	if (!ksym)
 		return NULL;
-	ksym->path = strdup(path ? path : "/proc/kallsyms");
+	ksym->path = strdup(path ? path : ksym_path());
 	ksym->cache = namecache_new();
 	if (!ksym->path || !ksym->cache) {
 		ksym_free(ksym);

@@ -13,7 +13,12 @@
 
 struct ksym;
 
-/* path: NULL for /proc/kallsyms. NULL when out of memory; opens nothing yet. */
+/*
+ * /proc/kallsyms, or what FAULTLINE_KALLSYMS names: a service manager that
+ * protects the kernel's settings hides the one and can offer it elsewhere.
+ */
+const char *ksym_path(void);
+/* path: NULL for ksym_path(). NULL when out of memory; opens nothing yet. */
 struct ksym *ksym_new(const char *path);
 void ksym_free(struct ksym *ksym); /* NULL-safe */
 

@@ -15,6 +15,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <cap-ng.h>
 
 #include "probe_internal.h"
 
@@ -168,13 +169,21 @@ static bool in_first_pid_namespace(void)
 	return stat("/proc/self/ns/pid", &ns) || ns.st_ino == FIRST_PID_NAMESPACE;
 }
 
+/* A service manager may give a user of its own what it takes, and no more. */
+static bool may_load(void)
+{
+	capng_get_caps_process();
+	return !geteuid() || (capng_have_capability(CAPNG_EFFECTIVE, CAP_BPF) &&
+			      capng_have_capability(CAPNG_EFFECTIVE, CAP_PERFMON));
+}
+
 int probe_open(const struct session_opts *opts, struct probe **ret_probe, char **ret_why)
 {
 	struct probe *probe;
 	int err;
 
 	*ret_why = NULL;
-	if (geteuid())
+	if (!may_load())
 		return refuse(ret_why, -EPERM, "needs root to load BPF programs (you are uid %u)",
 			      geteuid());
 	if (!in_first_pid_namespace())
