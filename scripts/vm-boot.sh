@@ -53,8 +53,9 @@ make_initramfs() {
 	mkdir -p "$root/bin" "$root/modules"
 	cp "$(command -v busybox)" "$root/bin/busybox"
 	install -m 755 "$here/vm-init" "$root/init"
+	install -m 755 "$here/vm-service" "$root/vm-service"
 	copy_modules "$root/modules"
-	printf '%s=%q\n' transport "$transport" release "$release" modules "$modules" \
+	printf '%s=%q\n' transport "$transport" release "$release" modules "$modules" init "$init" \
 		results "$results" last_words "$LAST_WORDS" >"$root/settings"
 	{
 		printf 'export %s=%q\n' PATH "$PATH" HOME "${HOME:-/root}" LANG C.UTF-8 \
