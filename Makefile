@@ -48,7 +48,7 @@ GENERATOR_SRC := $(wildcard userspace/tests/contend*.c)
 TOOLS   := $(if $(GENERATOR_SRC),$(O)/tests/contend) $(O)/tests/faults $(O)/tests/known \
 	   $(patsubst userspace/tests/%.c,$(O)/tests/%,$(wildcard userspace/tests/meter.c userspace/tests/sample_*.c userspace/tests/bench_*.c))
 
-.PHONY: print-cppflags all tests fuzz deps demo check lint bench install deb clean help
+.PHONY: print-cppflags all tests fuzz deps demo check lint bench install deb rpm clean help
 all: $(MAINS:%=$(O)/%)		## faultline and faultlined
 tests: $(TESTS) $(TOOLS)	## build the unit tests, the contention generator and the benches
 fuzz: $(FUZZERS)		## build the fuzzers
@@ -164,6 +164,14 @@ deb:		## Debian packages, in $(O)/deb
 		xargs -0 cp --parents -t $(DEBDIR) && cp -r packaging/debian $(DEBDIR)
 	$(Q)cd $(DEBDIR) && env -u MAKEFLAGS -u MAKELEVEL -u O dpkg-buildpackage -b -us -uc >../log 2>&1 || { tail -n 20 ../log; exit 1; }
 	$(Q)ls $(O)/deb/*.deb
+
+# --nodeps: Debian's rpm knows of no package that Debian has installed.
+rpm: all		## RPM packages, in $(O)/rpm
+	$(call say,RPM,$(O)/rpm)
+	$(Q)rm -rf $(O)/rpm && mkdir -p $(O)/rpm
+	$(Q)rpmbuild -bb --nodeps --build-in-place --define '_topdir $(abspath $(O)/rpm)' --define 'faultline_version $(VERSION)' \
+		--define 'faultline_make O=$(abspath $(O))' packaging/rpm/faultline.spec >$(O)/rpm/log 2>&1 || { tail -n 20 $(O)/rpm/log; exit 1; }
+	$(Q)find $(O)/rpm/RPMS -name '*.rpm'
 
 print-cppflags: $(SKEL)
 	@echo $(CPPFLAGS)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0
 # The Debian packages: built, without a fault, and installed, upgraded, removed
-# and purged in a root that has nothing but apt. Needs root. What systemd does with
+# and purged in a root that has nothing but apt; the RPM packages, built. Needs root. What systemd does with
 # them is the matter of systemd.bats. O names the build; default: build.
 
 setup_file() {
@@ -94,6 +94,23 @@ EventMin=2ms" >/etc/faultline/faultline.conf
 	comm -13 "$BATS_FILE_TMPDIR/before" "$BATS_FILE_TMPDIR/after" >"$BATS_FILE_TMPDIR/left"
 	cat "$BATS_FILE_TMPDIR/left"
 	fails grep faultline "$BATS_FILE_TMPDIR/left"
+}
+
+# Paths of a package, without documents; man pages without their compression.
+deb_files() { dpkg-deb -c "$1" | awk '!/^d/ { print $6 }' | sed 's,^\.,,'; }
+same_files() {
+	sed 's/\.gz$//; s,^/lib/systemd,/usr/lib/systemd,; s/vendor-completions/site-functions/' | grep -v /usr/share/doc/ |
+		grep -v /usr/share/licenses/ | sort
+}
+
+@test "the RPM packages have the same files" {
+	make -s --no-print-directory O="$O" rpm
+	for package in faultline faultline-kernel-patches; do
+		deb_files "$O/deb/${package}_"*.deb | same_files >"$BATS_TEST_TMPDIR/deb"
+		rpm -qp --queryformat '[%{FILEMODES:perms} %{FILENAMES}\n]' "$O"/rpm/RPMS/*/"$package-$(cat VERSION)"*.rpm |
+			awk '/^[-l]/ { print $2 }' | same_files >"$BATS_TEST_TMPDIR/rpm"
+		diff "$BATS_TEST_TMPDIR/deb" "$BATS_TEST_TMPDIR/rpm"
+	done
 }
 
 @test "the package of kernel patches prepares a kernel" {
