@@ -37,7 +37,7 @@ CPPFLAGS += -D_GNU_SOURCE -DFAULTLINE_VERSION='"$(VERSION)"' -I$(O)/bpf -Iusersp
 LDLIBS  := -lbpf -lelf -ldw -lz -linih -ljansson -lcap-ng -lm
 , := ,
 
-MAINS   := faultline faultlined
+MAINS   := faultline faultlined faultline-knob
 LIB_SRC := $(filter-out $(MAINS:%=userspace/%.c),$(wildcard userspace/*.c))
 LIB_OBJ := $(LIB_SRC:userspace/%.c=$(O)/%.o)
 BPF_SRC := $(wildcard bpf/*.bpf.c)
@@ -49,7 +49,7 @@ TOOLS   := $(if $(GENERATOR_SRC),$(O)/tests/contend) $(O)/tests/faults $(O)/test
 	   $(patsubst userspace/tests/%.c,$(O)/tests/%,$(wildcard userspace/tests/meter.c userspace/tests/sample_*.c userspace/tests/bench_*.c))
 
 .PHONY: print-cppflags all tests fuzz deps demo check lint bench install deb rpm clean help
-all: $(MAINS:%=$(O)/%)		## faultline and faultlined
+all: $(MAINS:%=$(O)/%)		## faultline, faultlined and faultline-knob
 tests: $(TESTS) $(TOOLS)	## build the unit tests, the contention generator and the benches
 fuzz: $(FUZZERS)		## build the fuzzers
 
@@ -107,6 +107,7 @@ $(O)/tests/faults: $(FAULTS_SRC) $(wildcard userspace/tests/faults*.h) userspace
 $(O)/tests/known: userspace/tests/known.c userspace/tests/marker.h | $(O)/tests
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -pthread $(LDFLAGS) $(filter %.c,$^) -o $@
+$(O)/tests/test_knob_wire: | $(O)/faultline-knob
 $(O)/tests/test_faults_hist: userspace/tests/faults_hist.c
 
 $(O)/tests/%: userspace/tests/%.c $(O)/libfaultline.a | $(O)/tests
@@ -137,6 +138,7 @@ install: all	## install below $(DESTDIR)$(PREFIX), configuration in /etc
 	$(call say,INSTALL,$(DESTDIR)$(PREFIX))
 	$(Q)install -D -m 755 $(O)/faultline $(DESTDIR)$(PREFIX)/bin/faultline
 	$(Q)install -D -m 755 $(O)/faultlined $(DESTDIR)$(PREFIX)/sbin/faultlined
+	$(Q)install -D -m 755 $(O)/faultline-knob $(DESTDIR)$(PREFIX)/sbin/faultline-knob
 	$(Q)sed 's,/usr/share/faultline,$(PREFIX)/share/faultline,' packaging/faultline-build-kernel | \
 		install -D -m 755 /dev/stdin $(DESTDIR)$(PREFIX)/sbin/faultline-build-kernel
 	$(Q)install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/faultline/kernel-patches/6.1 kernel-patches/6.1/*

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * faultline-knob: the process that may write vm.spf_*. faultlined starts it with
+ * a socket as its standard input and asks; it holds no capability, opens nothing
+ * but those settings and its record, and refuses what is out of range. When the
+ * daemon is gone, however it ended, it does what --on-exit says.
+ */
+#include <cap-ng.h>
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "knob_wire.h"
+#include "spf.h"
+#include "units.h"
+
+enum { EXIT_RUNTIME = 1, EXIT_USAGE = 2, EXIT_PERMISSION = 3, EXIT_KERNEL = 4 };
+
+static const char usage[] =
+	"Usage: faultline-knob --state FILE [OPTION]...\n"
+	"Set vm.spf_* for faultlined, which starts it. Not to be run by hand.\n"
+	"\n"
+	"      --state FILE      record of what was changed\n"
+	"      --range N=MIN:MAX range of a setting, as in spf_backoff_max=1:4096\n"
+	"      --max-step N      at most this factor at a time (8)\n"
+	"      --interval TIME   between changes of one setting (1s)\n"
+	"      --on-exit WHAT    restore or keep, when the daemon is gone (restore)\n"
+	"      --on-restart WHAT restore or keep what an earlier one left (restore)\n"
+	"      --sysctl-dir DIR  settings (/proc/sys/vm)\n"
+	"  -h, --help            print this and exit\n"
+	"\n"
+	"Exit codes: 0 the daemon is gone, 1 error, 2 usage, 3 not permitted, 4 this\n"
+	"kernel has no such setting.\n";
+
+enum { OPT_STATE = 256, OPT_RANGE, OPT_STEP, OPT_INTERVAL, OPT_EXIT, OPT_RESTART, OPT_DIR };
+
+static const struct option options[] = {
+	{"state", required_argument, NULL, OPT_STATE},
+	{"range", required_argument, NULL, OPT_RANGE},
+	{"max-step", required_argument, NULL, OPT_STEP},
+	{"interval", required_argument, NULL, OPT_INTERVAL},
+	{"on-exit", required_argument, NULL, OPT_EXIT},
+	{"on-restart", required_argument, NULL, OPT_RESTART},
+	{"sysctl-dir", required_argument, NULL, OPT_DIR},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
+};
+
+static bool parse_range(char *text, struct knob_opts *opts)
+{
+	char *min = strchr(text, '='), *max = min ? strchr(min, ':') : NULL;
+
+	if (!max)
+		return false;
+	*min++ = *max++ = '\0';
+	for (int k = 0; k < POLICY_NR_KNOBS; k++)
+		if (!strcmp(text, policy_knob_file(k)))
+			return !units_parse_u32(min, 1, UINT32_MAX, &opts->min[k]) &&
+			       !units_parse_u32(max, opts->min[k], UINT32_MAX, &opts->max[k]);
+	return false;
+}
+
+static bool parse_choice(const char *text, bool *ret_restore)
+{
+	*ret_restore = !strcmp(text, "restore");
+	return *ret_restore || !strcmp(text, "keep");
+}
+
+/* 0, or the exit code, +1: --help was printed. */
+static int parse(int argc, char **argv, struct knob_opts *opts, bool *ret_restore_on_exit)
+{
+	bool good = true;
+	int c;
+
+	while (good && (c = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
+		switch (c) {
+		case OPT_STATE:
+			opts->state_path = optarg;
+			break;
+		case OPT_RANGE:
+			good = parse_range(optarg, opts);
+			break;
+		case OPT_STEP:
+			good = !units_parse_u32(optarg, 2, 1024, &opts->max_step);
+			break;
+		case OPT_INTERVAL:
+			good = !units_parse_duration(optarg, &opts->interval_ns);
+			break;
+		case OPT_EXIT:
+			good = parse_choice(optarg, ret_restore_on_exit);
+			break;
+		case OPT_RESTART:
+			good = parse_choice(optarg, &opts->restore_on_restart);
+			break;
+		case OPT_DIR:
+			opts->sysctl_dir = optarg;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			return -1;
+		default:
+			return EXIT_USAGE;
+		}
+	}
+	if (good && optind == argc && opts->state_path)
+		return 0;
+	fprintf(stderr, "faultline-knob: wrong usage%s%s; see --help\n", good ? "" : " at ",
+		good ? "" : argv[optind - 1]);
+	return EXIT_USAGE;
+}
+
+static int read_boot_id(char *buf, size_t size)
+{
+	FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+	bool read = file && fgets(buf, size, file);
+
+	if (file)
+		fclose(file);
+	buf[read ? strcspn(buf, "\n") : 0] = '\0';
+	return read ? 0 : -EIO;
+}
+
+/* Root may write settings and its own files; it needs no capability for that. */
+static int give_up_privileges(void)
+{
+	capng_clear(CAPNG_SELECT_BOTH);
+	if (capng_apply(CAPNG_SELECT_CAPS) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		return -EPERM;
+	return 0;
+}
+
+static bool is_socket(int fd)
+{
+	int type;
+	socklen_t len = sizeof(type);
+
+	return !getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) && type == SOCK_SEQPACKET;
+}
+
+static void restore_all(struct knob *knob)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	for (int k = 0; k < POLICY_NR_KNOBS; k++) {
+		char why[KNOB_WHY];
+		int err;
+
+		if (!knob_record(knob, k)->present)
+			continue;
+		err = knob_restore(knob, k, ts.tv_sec * 1000000000ULL + ts.tv_nsec, why);
+		if (err)
+			fprintf(stderr, "faultline-knob: not restored: %s\n", why);
+	}
+}
+
+static int serve(const struct knob_opts *opts, bool restore_on_exit)
+{
+	struct knob_reply no = {.magic = KNOB_WIRE_MAGIC, .op = KNOB_HELLO};
+	struct knob *knob;
+	char *why = NULL;
+	int err;
+
+	err = knob_open(opts, &knob, &why);
+	if (err) {
+		no.err = err;
+		snprintf(no.why, sizeof(no.why), "%s", why ? why : strerror(-err));
+		send(STDIN_FILENO, &no, sizeof(no), MSG_NOSIGNAL);
+		free(why);
+		return err == -ENOTSUP ? EXIT_KERNEL : EXIT_RUNTIME;
+	}
+	err = knob_wire_serve(knob, STDIN_FILENO);
+	if (err)
+		fprintf(stderr, "faultline-knob: the daemon's socket: %s\n", strerror(-err));
+	if (restore_on_exit)
+		restore_all(knob);
+	knob_close(knob);
+	return err ? EXIT_RUNTIME : 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct knob_opts opts = {.sysctl_dir = SPF_SYSCTL,
+				 .min = {1, 1},
+				 .max = {4096, 64},
+				 .max_step = 8,
+				 .interval_ns = 1000000000,
+				 .restore_on_restart = true};
+	bool restore_on_exit = true;
+	char boot_id[64];
+	int code = parse(argc, argv, &opts, &restore_on_exit);
+
+	if (code)
+		return code < 0 ? fflush(stdout) : code;
+	if (!is_socket(STDIN_FILENO)) {
+		fprintf(stderr, "faultline-knob: started by hand; faultlined starts it when "
+				"[policy] Mode is advise or enforce\n");
+		return EXIT_USAGE;
+	}
+	/* whatever ends the daemon's group must not come before what --on-exit says */
+	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+	umask(077);
+	if (read_boot_id(boot_id, sizeof(boot_id)) || give_up_privileges()) {
+		fprintf(stderr, "faultline-knob: cannot read the boot id or drop privileges\n");
+		return EXIT_PERMISSION;
+	}
+	opts.boot_id = boot_id;
+	return serve(&opts, restore_on_exit);
+}
