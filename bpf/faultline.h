@@ -306,4 +306,35 @@ struct fl_vma {
 };
 _Static_assert(sizeof(struct fl_vma) == 72 + FL_VMA_NAMES_LEN, "fl_vma");
 
+/*
+ * spf.bpf.c, locked.bpf.c: samples of how long a fault takes, by FL_SAMPLE_*.
+ * Map `samples`, one element a CPU.
+ */
+enum fl_sample { FL_SAMPLE_OK, FL_SAMPLE_ABORTED, FL_SAMPLE_LOCKED, FL_NR_SAMPLES };
+
+struct fl_sampled {
+	__u64 n;
+	__u64 ns;
+};
+_Static_assert(sizeof(struct fl_sampled) == 16, "fl_sampled");
+
+/* Map `procs` of spf.bpf.c, key: __u32 tgid. Attempts seen while sampling. */
+#define FL_SPF_REASONS 12 /* enum spf_reason of the kernel; 0: handled */
+
+struct fl_spf_proc {
+	__u64 by_reason[FL_SPF_REASONS];
+	char comm[FL_COMM_LEN];
+};
+_Static_assert(sizeof(struct fl_spf_proc) == 8 * FL_SPF_REASONS + FL_COMM_LEN, "fl_spf_proc");
+
+/* Output of the task iterator of backoff.bpf.c: a thread that looks away from the lock. */
+struct fl_backoff {
+	__u32 tid;
+	__u32 tgid;
+	__u32 window; /* faults until it looks again, when it last decided */
+	__u32 skip; /* of these, still to come */
+	char comm[FL_COMM_LEN];
+};
+_Static_assert(sizeof(struct fl_backoff) == 16 + FL_COMM_LEN, "fl_backoff");
+
 #endif

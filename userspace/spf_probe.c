@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Owns the skeletons that measure speculative faults: loads, attaches for a
+ * moment, reads sums. What the numbers mean is for policy.c.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "backoff.skel.h"
+#include "locked.skel.h"
+#include "spf.skel.h"
+#include "spf_probe.h"
+#include "text.h"
+
+struct spf_probe {
+	struct spf_bpf *cost; /* NULL: off */
+	struct locked_bpf *locked;
+	struct backoff_bpf *backoff;
+	struct spf_feature_state features[SPF_NR_FEATURES];
+};
+
+static void turn_off(struct spf_probe *probe, enum spf_feature feature, const char *what, int err)
+{
+	struct spf_feature_state *state = &probe->features[feature];
+
+	state->on = false;
+	snprintf(state->reason, sizeof(state->reason), "%s: %s", what, strerror(-err));
+}
+
+/* The maps of the locked path are its own: one more element of three is no loss. */
+static void load(struct spf_probe *probe)
+{
+	int err;
+
+	probe->cost = spf_bpf__open_and_load();
+	if (!probe->cost)
+		turn_off(probe, SPF_FEATURE_COST, "tracepoint spf:spf_fault", -errno);
+	probe->locked = locked_bpf__open_and_load();
+	if (!probe->locked)
+		turn_off(probe, SPF_FEATURE_LOCKED, "fentry on handle_mm_fault()", -errno);
+	probe->backoff = backoff_bpf__open_and_load();
+	err = probe->backoff ? backoff_bpf__attach(probe->backoff) : -errno;
+	if (!err)
+		return;
+	turn_off(probe, SPF_FEATURE_WINDOWS, "task iterator over spf_window", err);
+	backoff_bpf__destroy(probe->backoff);
+	probe->backoff = NULL;
+}
+
+int spf_probe_open(struct spf_probe **ret_probe)
+{
+	struct spf_probe *probe = calloc(1, sizeof(*probe));
+
+	if (!probe)
+		return -ENOMEM;
+	probe->features[SPF_FEATURE_COST] = (struct spf_feature_state){.name = "cost", .on = true};
+	probe->features[SPF_FEATURE_LOCKED] =
+		(struct spf_feature_state){.name = "locked", .on = true};
+	probe->features[SPF_FEATURE_WINDOWS] =
+		(struct spf_feature_state){.name = "windows", .on = true};
+	load(probe);
+	*ret_probe = probe;
+	return 0;
+}
+
+void spf_probe_close(struct spf_probe *probe)
+{
+	if (!probe)
+		return;
+	spf_bpf__destroy(probe->cost);
+	locked_bpf__destroy(probe->locked);
+	backoff_bpf__destroy(probe->backoff);
+	free(probe);
+}
+
+const struct spf_feature_state *spf_probe_feature(const struct spf_probe *probe,
+						  enum spf_feature feature)
+{
+	return &probe->features[feature];
+}
+
+void spf_probe_start(struct spf_probe *probe)
+{
+	int err;
+
+	err = probe->cost ? spf_bpf__attach(probe->cost) : 0;
+	if (err) {
+		turn_off(probe, SPF_FEATURE_COST, "attaching to spf:spf_fault", err);
+		spf_bpf__destroy(probe->cost);
+		probe->cost = NULL;
+	}
+	err = probe->locked ? locked_bpf__attach(probe->locked) : 0;
+	if (err) {
+		turn_off(probe, SPF_FEATURE_LOCKED, "attaching to handle_mm_fault()", err);
+		locked_bpf__destroy(probe->locked);
+		probe->locked = NULL;
+	}
+}
+
+void spf_probe_stop(struct spf_probe *probe)
+{
+	if (probe->cost)
+		spf_bpf__detach(probe->cost);
+	if (probe->locked)
+		locked_bpf__detach(probe->locked);
+}
+
+static int read_sum(const struct bpf_map *map, uint32_t which, struct policy_sample *sum)
+{
+	int n_cpus = libbpf_num_possible_cpus(), err = 0;
+	struct fl_sampled *cpus;
+
+	if (n_cpus < 0)
+		return n_cpus;
+	cpus = calloc(n_cpus, sizeof(*cpus));
+	if (!cpus)
+		return -ENOMEM;
+	if (bpf_map_lookup_elem(bpf_map__fd(map), &which, cpus))
+		err = -errno;
+	for (int i = 0; !err && i < n_cpus; i++) {
+		sum->n += cpus[i].n;
+		sum->ns += cpus[i].ns;
+	}
+	free(cpus);
+	return err;
+}
+
+int spf_probe_read(struct spf_probe *probe, struct spf_samples *ret_samples)
+{
+	struct spf_samples samples = {.ok = {0}};
+	int err = 0;
+
+	if (probe->cost)
+		err = read_sum(probe->cost->maps.samples, FL_SAMPLE_OK, &samples.ok);
+	if (!err && probe->cost)
+		err = read_sum(probe->cost->maps.samples, FL_SAMPLE_ABORTED, &samples.aborted);
+	if (!err && probe->locked)
+		err = read_sum(probe->locked->maps.samples, FL_SAMPLE_LOCKED, &samples.locked);
+	if (!err)
+		*ret_samples = samples;
+	return err;
+}
+
+/* --- by process */
+
+struct procs {
+	struct spf_proc *procs;
+	size_t n, room;
+};
+
+static struct spf_proc *proc_of(struct procs *all, uint32_t tgid, const char *comm)
+{
+	struct spf_proc *grown;
+
+	for (size_t i = 0; i < all->n; i++)
+		if (all->procs[i].tgid == tgid)
+			return &all->procs[i];
+	if (all->n == all->room) {
+		grown = realloc(all->procs, (all->room * 2 + 16) * sizeof(*grown));
+		if (!grown)
+			return NULL;
+		all->procs = grown;
+		all->room = all->room * 2 + 16;
+	}
+	grown = &all->procs[all->n++];
+	*grown = (struct spf_proc){.tgid = tgid};
+	text_clean(grown->comm, sizeof(grown->comm), comm, FL_COMM_LEN);
+	return grown;
+}
+
+static int read_sampled(struct spf_probe *probe, struct procs *all)
+{
+	int fd = bpf_map__fd(probe->cost->maps.procs);
+	uint32_t key, *before = NULL;
+	struct fl_spf_proc value;
+
+	while (!bpf_map_get_next_key(fd, before, &key)) {
+		struct spf_proc *proc;
+
+		before = &key;
+		if (bpf_map_lookup_elem(fd, &key, &value))
+			continue;
+		proc = proc_of(all, key, value.comm);
+		if (!proc)
+			return -ENOMEM;
+		memcpy(proc->by_reason, value.by_reason, sizeof(proc->by_reason));
+	}
+	/* who is gone was told of this once, and makes room */
+	for (size_t i = 0; i < all->n; i++)
+		if (kill(all->procs[i].tgid, 0) && errno == ESRCH)
+			bpf_map_delete_elem(fd, &all->procs[i].tgid);
+	return 0;
+}
+
+static int take_backoff(struct procs *all, const struct fl_backoff *backoff)
+{
+	struct spf_proc *proc = proc_of(all, backoff->tgid, backoff->comm);
+
+	if (!proc)
+		return -ENOMEM;
+	proc->backing_off++;
+	if (backoff->window > proc->max_window)
+		proc->max_window = backoff->window;
+	return 0;
+}
+
+static int read_windows(struct spf_probe *probe, struct procs *all)
+{
+	struct fl_backoff found[64];
+	int fd, err = 0;
+	ssize_t n;
+
+	fd = bpf_iter_create(bpf_link__fd(probe->backoff->links.who_looks_away));
+	if (fd < 0)
+		return -errno;
+	/* the kernel hands out whole elements as long as one fits */
+	while (!err && (n = read(fd, found, sizeof(found))) != 0) {
+		if (n < 0 && errno != EINTR && errno != EAGAIN)
+			err = -errno;
+		for (ssize_t i = 0; !err && i < n / (ssize_t)sizeof(found[0]); i++)
+			err = take_backoff(all, &found[i]);
+	}
+	close(fd);
+	return err;
+}
+
+static uint64_t attempts(const struct spf_proc *proc)
+{
+	uint64_t sum = 0;
+
+	for (int i = 0; i < FL_SPF_REASONS; i++)
+		sum += proc->by_reason[i];
+	return sum;
+}
+
+static int by_attempts(const void *a, const void *b)
+{
+	const struct spf_proc *x = a, *y = b;
+	uint64_t n_x = attempts(x), n_y = attempts(y);
+
+	if (n_x != n_y)
+		return n_x < n_y ? 1 : -1;
+	return x->tgid < y->tgid ? -1 : x->tgid > y->tgid;
+}
+
+int spf_probe_procs(struct spf_probe *probe, struct spf_proc **ret_procs, size_t *ret_n)
+{
+	struct procs all = {.n = 0};
+	int err = 0;
+
+	if (probe->cost)
+		err = read_sampled(probe, &all);
+	if (!err && probe->backoff)
+		err = read_windows(probe, &all);
+	if (err) {
+		free(all.procs);
+		return err;
+	}
+	if (all.n)
+		qsort(all.procs, all.n, sizeof(*all.procs), by_attempts);
+	*ret_procs = all.procs;
+	*ret_n = all.n;
+	return 0;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What speculative faults cost and whose they are, by BPF: one object a feature,
+ * and one that the kernel does not take is named with its reason. Nothing of it
+ * runs but between spf_probe_start() and spf_probe_stop().
+ */
+#ifndef FAULTLINE_SPF_PROBE_H
+#define FAULTLINE_SPF_PROBE_H
+
+#include <stdbool.h>
+
+#include "policy.h"
+#include "snapshot.h"
+
+enum spf_feature {
+	SPF_FEATURE_COST, /* tracepoint spf_fault */
+	SPF_FEATURE_LOCKED, /* fentry and fexit of handle_mm_fault() */
+	SPF_FEATURE_WINDOWS, /* task_struct.spf_window, task iterator */
+	SPF_NR_FEATURES
+};
+
+struct spf_feature_state {
+	const char *name;
+	bool on;
+	char reason[128]; /* why not */
+};
+
+/* Totals since it was opened. */
+struct spf_samples {
+	struct policy_sample ok, aborted, locked;
+};
+
+struct spf_proc {
+	uint32_t tgid;
+	char comm[SNAPSHOT_COMM_LEN];
+	uint64_t by_reason[FL_SPF_REASONS]; /* attempts while sampling; 0: handled */
+	uint32_t backing_off; /* threads that look away now */
+	uint32_t max_window; /* of these */
+};
+
+struct spf_probe;
+
+/* 0 also when no feature works; -ENOMEM. */
+int spf_probe_open(struct spf_probe **ret_probe);
+void spf_probe_close(struct spf_probe *probe); /* NULL-safe */
+const struct spf_feature_state *spf_probe_feature(const struct spf_probe *probe,
+						  enum spf_feature feature);
+/* Attach what samples; a feature that fails is off from then on. */
+void spf_probe_start(struct spf_probe *probe);
+void spf_probe_stop(struct spf_probe *probe);
+int spf_probe_read(struct spf_probe *probe, struct spf_samples *ret_samples);
+/*
+ * Processes that were sampled or look away now, those with most attempts first.
+ * 0 or -errno; free() it.
+ */
+int spf_probe_procs(struct spf_probe *probe, struct spf_proc **ret_procs, size_t *ret_n);
+
+#endif
