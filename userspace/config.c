@@ -213,6 +213,10 @@ static void check_together(struct config_reader *r)
 	if (c->hot_leave_millipct > c->hot_enter_millipct)
 		config_complain(r,
 				"[hot] Leave is above Enter; a process would leave as it enters");
+	if (c->policy_backoff_min > c->policy_backoff_max)
+		config_complain(r, "[policy] BackoffMin is above BackoffMax");
+	if (c->policy_spins_min > c->policy_spins_max)
+		config_complain(r, "[policy] SpinsMin is above SpinsMax");
 	if (c->hot_min_ns > c->event_min_ns)
 		config_complain(
 			r, "[hot] EventMin is above [measure] EventMin; a hot process would show "

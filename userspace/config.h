@@ -50,6 +50,22 @@ struct config {
 	uint32_t breaker_cost_millipct; /* MaxCost=1%: BPF run time to CPU time of the host */
 	uint64_t breaker_max_rate; /* MaxRate=2000000: program runs a second */
 	uint64_t breaker_cooldown_ns; /* Cooldown=60s */
+	/* [policy] */
+	char *policy_mode; /* Mode=observe, advise or enforce */
+	uint32_t policy_backoff_min; /* BackoffMin=1: range of vm.spf_backoff_max */
+	uint32_t policy_backoff_max; /* BackoffMax=4096 */
+	uint32_t policy_spins_min; /* SpinsMin=1: range of vm.spf_ptl_spins */
+	uint32_t policy_spins_max; /* SpinsMax=64 */
+	uint32_t policy_max_step; /* MaxStep=8: factor at a time */
+	uint32_t policy_max_changes; /* MaxChanges=6 an hour, while the load is of one kind */
+	uint32_t policy_busy_rate; /* BusyRate=100 contended faults a second */
+	uint32_t policy_hysteresis_millipct; /* Hysteresis=3% */
+	uint64_t policy_cooldown_ns; /* Cooldown=10s */
+	uint64_t policy_calm_ns; /* Calm=5min */
+	char *policy_on_exit; /* OnExit=restore or keep */
+	char *policy_on_restart; /* OnRestart=restore or keep */
+	char *policy_state; /* State=/var/lib/faultline/knobs.json */
+	char *policy_trace; /* Trace= (empty: off) */
 	/* [socket] */
 	char *socket_path; /* Path=/run/faultline/control.sock */
 	char *socket_group; /* Group= (empty: root only) */

@@ -13,6 +13,7 @@
 
 #include "config.h"
 #include "config_table.h"
+#include "policy.h"
 #include "units.h"
 
 #define AT(field) offsetof(struct config, field)
@@ -81,6 +82,36 @@ const struct config_key config_keys[] = {
 	{"breaker", "Cooldown", KEY_DURATION, false, AT(breaker_cooldown_ns), "60s", SEC_,
 	 24 * HOUR,
 	 "They are attached again after this time; it doubles each time, up to an hour."},
+	{"policy", "Mode", KEY_MODE, true, AT(policy_mode), "observe", 0, 0,
+	 "observe, advise or enforce: show, suggest or make changes of vm.spf_*."},
+	{"policy", "BackoffMin", KEY_U32, true, AT(policy_backoff_min), "1", 1, 32767,
+	 "vm.spf_backoff_max is never set below this."},
+	{"policy", "BackoffMax", KEY_U32, true, AT(policy_backoff_max), "4096", 1, 32767,
+	 "Nor above this."},
+	{"policy", "SpinsMin", KEY_U32, true, AT(policy_spins_min), "1", 1, 1000,
+	 "vm.spf_ptl_spins is never set below this."},
+	{"policy", "SpinsMax", KEY_U32, true, AT(policy_spins_max), "64", 1, 1000,
+	 "Nor above this."},
+	{"policy", "MaxStep", KEY_U32, true, AT(policy_max_step), "8", 2, 1024,
+	 "At most this factor at a time."},
+	{"policy", "MaxChanges", KEY_U32, true, AT(policy_max_changes), "6", 2, POLICY_MAX_STEPS,
+	 "Changes an hour while the load stays of one kind."},
+	{"policy", "BusyRate", KEY_U32, true, AT(policy_busy_rate), "100", 1, 1000000000,
+	 "Contended faults a second from which on there is something to tune."},
+	{"policy", "Hysteresis", KEY_PERCENT, true, AT(policy_hysteresis_millipct), "3%", 0, 50000,
+	 "A value is kept if a fault costs less by this share."},
+	{"policy", "Cooldown", KEY_DURATION, true, AT(policy_cooldown_ns), "10s", SEC_, HOUR,
+	 "Between two changes; taking one back does not wait."},
+	{"policy", "Calm", KEY_DURATION, true, AT(policy_calm_ns), "5min", SEC_, 24 * HOUR,
+	 "Without contention for so long, the original values are restored."},
+	{"policy", "OnExit", KEY_LEAVE, true, AT(policy_on_exit), "restore", 0, 0,
+	 "restore or keep the values when the daemon ends, however it ends."},
+	{"policy", "OnRestart", KEY_LEAVE, true, AT(policy_on_restart), "restore", 0, 0,
+	 "restore or keep what an earlier run has left."},
+	{"policy", "State", KEY_PATH, true, AT(policy_state), "/var/lib/faultline/knobs.json", 0, 0,
+	 "Record of what was changed, and from what."},
+	{"policy", "Trace", KEY_FILE, true, AT(policy_trace), "", 0, 0,
+	 "Write what was measured and decided here, for 'policy simulate'. Empty: off."},
 	{"socket", "Path", KEY_SOCKET, true, AT(socket_path), "/run/faultline/control.sock", 0, 0,
 	 "Control socket."},
 	{"socket", "Group", KEY_GROUP, true, AT(socket_group), "", 0, 0,
@@ -221,6 +252,8 @@ static const char *const expected[] = {
 	[KEY_GROUP] = "the name of a group, or nothing",
 	[KEY_LISTEN] = "unix:/path, 127.0.0.1:PORT or [::1]:PORT; other addresses are not served",
 	[KEY_LEVEL] = "err, warning, info or debug",
+	[KEY_MODE] = "observe, advise or enforce",
+	[KEY_LEAVE] = "restore or keep",
 };
 
 static bool is_path(const char *text, size_t max)
@@ -262,6 +295,11 @@ static bool is_text_valid(enum key_type type, const char *text)
 		return strlen(text) <= 32 && strspn(text, group_chars) == strlen(text);
 	case KEY_LISTEN:
 		return !*text || is_listen(text);
+	case KEY_MODE:
+		return !strcmp(text, "observe") || !strcmp(text, "advise") ||
+		       !strcmp(text, "enforce");
+	case KEY_LEAVE:
+		return !strcmp(text, "restore") || !strcmp(text, "keep");
 	default:
 		return !strcmp(text, "err") || !strcmp(text, "warning") || !strcmp(text, "info") ||
 		       !strcmp(text, "debug");

@@ -23,6 +23,8 @@ enum key_type {
 	KEY_GROUP, /* char *, name of a group or empty */
 	KEY_LISTEN, /* char *, address or empty */
 	KEY_LEVEL, /* char *, log level */
+	KEY_MODE, /* char *, what the policy may do */
+	KEY_LEAVE, /* char *, what becomes of changed values */
 };
 
 struct config_key {

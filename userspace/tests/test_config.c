@@ -105,6 +105,11 @@ static void test_bad_lines(void **state)
 		{"[measure]\nMinWait=1ms\nMinWait=2ms\n", "x.conf:3: [measure] MinWait is already "
 							  "set in line 2"},
 		{"[hot]\nEnter=1%\nLeave=2%\n", "[hot] Leave is above Enter"},
+		{"[policy]\nMode=auto\n", "observe, advise or enforce"},
+		{"[policy]\nOnExit=forget\n", "restore or keep"},
+		{"[policy]\nMaxChanges=17\n", "from 2 to 16"},
+		{"[policy]\nBackoffMin=9\nBackoffMax=8\n", "BackoffMin is above BackoffMax"},
+		{"[policy]\nSpinsMin=65\n", "SpinsMin is above SpinsMax"},
 	};
 	struct heard heard;
 	struct config *c;
