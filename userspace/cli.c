@@ -32,9 +32,10 @@ const struct cli_verb cli_verbs[] = {
 	{"watch", NULL, 0, "single waits, one a line, as they come", cmd_watch,
 	 SOURCE | SELECT | CLI_BIT(DURATION) | CLI_BIT(ENTRIES) | CLI_BIT(FORMAT) |
 		 CLI_BIT(OUTPUT) | CLI_BIT(STRICT) | EXTRA},
-	{"record", NULL, 0, "write a recording for 'show' (-o FILE)", cmd_record,
+	{"record", NULL, 0, "write a recording for 'show' and 'policy simulate' (-o FILE)",
+	 cmd_record,
 	 SOURCE | SELECT | CLI_BIT(DURATION) | CLI_BIT(INTERVAL) | CLI_BIT(OUTPUT) |
-		 CLI_BIT(STRICT) | EXTRA},
+		 CLI_BIT(STRICT) | CLI_BIT(PHASE) | EXTRA},
 	{"show", "FILE", 1, "print a recording as 'report' would", cmd_show,
 	 SELECT | TABLE | CLI_BIT(WAITS) | CLI_BIT(STRICT)},
 	{"stacks", NULL, 0, "kernel stacks of the waiters, folded or as a flame graph", cmd_stacks,
@@ -46,6 +47,10 @@ const struct cli_verb cli_verbs[] = {
 	 CLI_BIT(PID) | CLI_BIT(FORMAT) | CLI_BIT(OUTPUT) | CLI_BIT(ENTRIES) | CLI_BIT(DIR)},
 	{"config", "check [FILE] | show [FILE]", 2, "is the configuration right, and what is it",
 	 cmd_config, CLI_BIT(OUTPUT)},
+	{"policy",
+	 "[show | plan | log | apply ID | pause|resume|rollback [SETTING] | simulate TRACE...]",
+	 CLI_MAX_ARGS, "settings of speculative faults: what they are, should be and were",
+	 cmd_policy, CLI_BIT(SOCKET) | CLI_BIT(FORMAT) | CLI_BIT(OUTPUT) | CLI_BIT(DURATION)},
 	{"check", NULL, 0, "for monitoring systems: OK, WARNING, CRITICAL, UNKNOWN", cmd_check,
 	 SOURCE | CLI_BIT(PID) | CLI_BIT(CGROUP) | CLI_BIT(DURATION) | CLI_BIT(WARNING) |
 		 CLI_BIT(CRITICAL)},
@@ -73,8 +78,8 @@ void cli_help(FILE *out)
 	      "  version    print the version\n\n"
 	      "'faultline VERB --help' lists the options of a verb.\n"
 	      "Exit codes: 0 success, 1 run-time error, 2 usage, 3 not permitted, 4 the kernel\n"
-	      "cannot, 5 daemon not reachable, 6 incomplete (with --strict), 8 interrupted\n"
-	      "before the first sample.\n",
+	      "cannot, 5 daemon not reachable, 6 incomplete (with --strict), 7 policy conflict,\n"
+	      "8 interrupted before the first sample.\n",
 	      out);
 }
 

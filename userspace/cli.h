@@ -51,6 +51,7 @@ enum cli_option {
 	CLI_O_CRITICAL,
 	CLI_O_WAITS,
 	CLI_O_DIR,
+	CLI_O_PHASE,
 	CLI_O_HELP,
 	CLI_NR_OPTIONS
 };
@@ -68,6 +69,7 @@ struct cli_verb {
 };
 
 #define CLI_MAX_PIDS 64
+#define CLI_MAX_ARGS 1024
 
 struct cli {
 	const struct cli_verb *verb;
@@ -80,6 +82,7 @@ struct cli {
 	const char *socket;
 	const char *svg;
 	const char *dir;
+	const char *phase;
 	uint64_t min_wait_ns;
 	uint64_t duration_ns;
 	uint64_t interval_ns;

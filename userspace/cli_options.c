@@ -46,6 +46,7 @@ static const struct option_text texts[CLI_NR_OPTIONS] = {
 	[CLI_O_CRITICAL] = {"critical", 'c', "TIME", "a wait from here on is CRITICAL"},
 	[CLI_O_WAITS] = {"waits", 0, NULL, "single waits instead of totals"},
 	[CLI_O_DIR] = {"dir", 0, "DIR", "the records' folder; else as configured"},
+	[CLI_O_PHASE] = {"phase", 0, "NAME", "the kind of load, for 'policy simulate'"},
 	[CLI_O_HELP] = {"help", 'h', NULL, "this text"},
 };
 
@@ -191,6 +192,8 @@ static int set_option(struct cli *cli, enum cli_option option, const char *value
 		return set_text(&cli->svg, option, value);
 	case CLI_O_DIR:
 		return set_text(&cli->dir, option, value);
+	case CLI_O_PHASE:
+		return set_text(&cli->phase, option, value);
 	case CLI_O_MIN_WAIT:
 		return set_duration(option, value, 0, &cli->min_wait_ns);
 	case CLI_O_DURATION:

@@ -17,6 +17,8 @@ int cmd_explain(struct cli *cli);
 int cmd_incidents(struct cli *cli);
 int cmd_config(struct cli *cli);
 int cmd_check(struct cli *cli);
+int cmd_policy(struct cli *cli);
+int cmd_simulate(struct cli *cli); /* policy simulate: args[1] on are traces */
 int cmd_metrics(struct cli *cli);
 
 #endif

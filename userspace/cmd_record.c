@@ -3,21 +3,27 @@
  * Keep a measurement for later. JSON lines: a header; each interval everything
  * since the recording began; single waits as they come. Each line is whole for
  * itself and is written at once, so that after a crash all but the last
- * interval is there. The reader is cmd_show.c.
+ * interval is there. Where the kernel has speculative faults, each interval also
+ * has a window of the policy. The readers are cmd_show.c and policy_trace.c.
  */
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cmd.h"
+#include "policy_json.h"
+#include "policy_meter.h"
 #include "source.h"
 
 #define INTERVAL_NS 1000000000ULL
+#define SAMPLE_NS   100000000ULL /* of each interval: costs of faults are measured */
 
 struct recorder {
 	const struct cli *cli;
 	struct source *source;
 	FILE *out;
+	struct policy_meter *meter; /* NULL: the kernel has no speculative faults */
+	struct snapshot *before; /* at the end of the last interval, for the meter */
 	int err;
 	unsigned long long waits;
 	unsigned long long intervals;
@@ -39,9 +45,10 @@ static void put_line(struct recorder *rec, const char *name, json_t *value)
 static void put_header(struct recorder *rec)
 {
 	put_line(rec, "faultline_record",
-		 json_pack("{s:i, s:s, s:s}", "schema", SNAPSHOT_SCHEMA, "version",
+		 json_pack("{s:i, s:s, s:s, s:s*}", "schema", SNAPSHOT_SCHEMA, "version",
 			   FAULTLINE_VERSION, "source",
-			   source_is_daemon(rec->source) ? "daemon" : "direct"));
+			   source_is_daemon(rec->source) ? "daemon" : "direct", "phase",
+			   rec->cli->phase));
 }
 
 static void on_wait(void *arg, const struct snapshot *one)
@@ -64,6 +71,25 @@ static int said(const struct recorder *rec)
 	return CLI_ERROR;
 }
 
+/* Takes now: it is the base of the next window. */
+static int put_window(struct recorder *rec, struct snapshot *now)
+{
+	struct snapshot *diff = NULL;
+	struct policy_window window;
+	int err = snapshot_diff(rec->before, now, &diff);
+
+	if (!err)
+		err = policy_meter_window(rec->meter, diff, now->meta.mono_ns, &window);
+	if (!err)
+		put_line(rec, "policy_window", policy_window_to_json(&window));
+	else
+		cli_say("record: this window is not known: %s", strerror(-err));
+	snapshot_free(diff);
+	snapshot_free(rec->before);
+	rec->before = now;
+	return err ? CLI_ERROR : said(rec);
+}
+
 static int put_interval(struct recorder *rec, const struct snapshot *first)
 {
 	struct snapshot *now = NULL, *diff = NULL;
@@ -80,9 +106,40 @@ static int put_interval(struct recorder *rec, const struct snapshot *first)
 	}
 	if (!ret)
 		ret = cli_strict(rec->cli, diff);
+	if (!ret && rec->meter)
+		ret = put_window(rec, now);
+	else
+		snapshot_free(now);
 	snapshot_free(diff);
-	snapshot_free(now);
 	return ret;
+}
+
+/* An interval, in the first part of which costs are sampled. */
+static int pass(struct recorder *rec, uint64_t ns)
+{
+	uint64_t part_ns = ns < SAMPLE_NS ? ns : SAMPLE_NS;
+	int ret;
+
+	if (!rec->meter)
+		return source_wait(rec->source, ns);
+	policy_meter_sample(rec->meter, true);
+	ret = source_wait(rec->source, part_ns);
+	policy_meter_sample(rec->meter, false);
+	if (!ret && ns > part_ns && !source_stopped(rec->source))
+		ret = source_wait(rec->source, ns - part_ns);
+	return ret;
+}
+
+/* Where there is nothing to be metered, that is no error. */
+static int open_meter(struct recorder *rec)
+{
+	int err = policy_meter_open("/proc", true, &rec->meter);
+
+	if (!err)
+		return source_snapshot(rec->source, false, &rec->before);
+	if (err != -ENOTSUP)
+		cli_say("record: no windows for 'policy simulate': %s", strerror(-err));
+	return CLI_OK;
 }
 
 static int run(struct recorder *rec)
@@ -93,6 +150,8 @@ static int run(struct recorder *rec)
 	int ret = source_snapshot(rec->source, true, &first);
 
 	if (!ret)
+		ret = open_meter(rec);
+	if (!ret)
 		ret = source_on_wait(rec->source, on_wait, rec);
 	put_header(rec);
 	while (!ret && !source_stopped(rec->source)) {
@@ -100,7 +159,7 @@ static int run(struct recorder *rec)
 
 		if (rec->cli->duration_ns && left_ns < ns)
 			ns = left_ns;
-		ret = source_wait(rec->source, ns);
+		ret = pass(rec, ns);
 		if (!ret)
 			ret = said(rec);
 		if (!ret)
@@ -140,6 +199,8 @@ int cmd_record(struct cli *cli)
 		cli_say("%llu intervals and %llu waits in %s", rec.intervals, rec.waits,
 			cli->output);
 	}
+	policy_meter_close(rec.meter);
+	snapshot_free(rec.before);
 	source_close(rec.source);
 	return ret;
 }

@@ -26,13 +26,28 @@ enum control_cmd {
 	CONTROL_SNAPSHOT,
 	CONTROL_METRICS,
 	CONTROL_WATCH,
+	CONTROL_POLICY,
+	CONTROL_POLICY_DO,
 	CONTROL_NR_CMDS
 };
+
+enum control_action {
+	CONTROL_APPLY,
+	CONTROL_PAUSE,
+	CONTROL_RESUME,
+	CONTROL_ROLLBACK,
+	CONTROL_NR_ACTIONS
+};
+
+#define CONTROL_WHAT 64
 
 struct control_request {
 	enum control_cmd cmd;
 	bool stacks; /* of snapshot */
 	uint64_t min_wait_ns; /* of watch */
+	enum control_action action; /* of policy_do */
+	char what[CONTROL_WHAT]; /* of policy_do: an id, or a setting; may be empty */
+	bool root; /* who asks is root; set by the socket, not by the request */
 };
 
 /*

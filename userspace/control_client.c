@@ -121,6 +121,14 @@ static void reply_error(struct control_client *client, int err, const char *why)
 	json_decref(reply);
 }
 
+static bool is_root(int fd)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) && peer.uid == 0;
+}
+
 static void answer(struct control_client *client, const char *line, size_t len)
 {
 	struct control *control = client->control;
@@ -135,6 +143,7 @@ static void answer(struct control_client *client, const char *line, size_t len)
 		reply_error(client, err, why);
 		return;
 	}
+	request.root = is_root(client->fd);
 	if (request.cmd == CONTROL_WATCH) {
 		control->stats.watching += !client->watching;
 		client->watching = true;

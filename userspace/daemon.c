@@ -2,7 +2,8 @@
 /*
  * The life of the daemon: open everything, run one loop, take a new
  * configuration when told, close. Nothing that a client, a disk or a scraper
- * does keeps it from sampling. It changes nothing on the host.
+ * does keeps it from sampling. What it changes on the host, and only if told to,
+ * a process of its own does: daemon_policy.c.
  */
 #include <errno.h>
 #include <malloc.h>
@@ -57,6 +58,15 @@ static void on_problem(void *arg, const char *message)
 		snprintf(p->first, sizeof(p->first), "%s", message);
 	if (p->log)
 		log_say(p->log, LOG_ERR, "%s", message);
+}
+
+const char *daemon_doing(const struct daemon *d)
+{
+	const char *mode = d->config->policy_mode;
+
+	if (!strcmp(mode, "observe"))
+		return "observing";
+	return !strcmp(mode, "advise") ? "observing and advising" : "observing and tuning";
 }
 
 static void set_log_level(struct daemon *d)
@@ -122,7 +132,7 @@ static void reload(struct daemon *d)
 	textfile_interval(d);
 	config_free(old);
 	log_say(&d->log, LOG_INFO, "configuration reloaded");
-	notify_send(&d->notify, "READY=1\nSTATUS=observing");
+	notify_send(&d->notify, "READY=1\nSTATUS=%s", daemon_doing(d));
 }
 
 static void on_signal(void *arg, int signo)
@@ -297,7 +307,7 @@ static int first_sample(struct daemon *d)
 	d->ready_ns = daemon_now_ns() - d->start_ns;
 	log_say(&d->log, LOG_INFO, "ready after %llu ms",
 		(unsigned long long)(d->ready_ns / 1000000));
-	err = notify_send(&d->notify, "READY=1\nSTATUS=observing");
+	err = notify_send(&d->notify, "READY=1\nSTATUS=%s", daemon_doing(d));
 	if (err)
 		log_problem(&d->log, "notify", "service manager not told: %s", strerror(-err));
 	return 0;
@@ -332,6 +342,9 @@ static int start(struct daemon *d)
 		code = open_timers(d);
 	if (code)
 		return code;
+	err = daemon_policy_open(d);
+	if (err)
+		return give_up(d, err, NULL);
 	err = daemon_caps_drop(d->config);
 	if (err)
 		log_problem(&d->log, "caps", "capabilities not dropped: %s", strerror(-err));
@@ -340,6 +353,7 @@ static int start(struct daemon *d)
 
 static void stop(struct daemon *d)
 {
+	daemon_policy_close(d);
 	http_close(d->http);
 	session_close(d->session);
 	incident_close(d->incidents);

@@ -20,6 +20,7 @@
 #include "notify.h"
 #include "render.h"
 #include "session.h"
+#include "spf.h"
 
 #define DAEMON_WINDOW_NS  1000000000ULL /* escalation, ratio, unfinished waits */
 #define DAEMON_COST_NS	  10000000000ULL /* a cost sample so often */
@@ -35,6 +36,7 @@ struct daemon_opts {
 	const char *socket_path; /* NULL: of the configuration */
 	const uint32_t *pids; /* watch only these; 0: every process */
 	size_t n_pids;
+	const char *proc; /* NULL: /proc; tests: a folder with vmstat and sys/vm */
 };
 
 /* An incident that is on disk while its wait still lasts. */
@@ -57,6 +59,8 @@ struct daemon_episode {
 	uint64_t ratio_record_ns;
 	char ratio_id[INCIDENT_ID_LEN];
 };
+
+struct daemon_policy;
 
 struct daemon {
 	struct daemon_opts opts;
@@ -81,12 +85,14 @@ struct daemon {
 	uint64_t next_limit_ns; /* when a wait that lasts becomes an incident; 0: none does */
 	struct daemon_episode episodes[DAEMON_EPISODES];
 	size_t n_episodes;
+	struct daemon_policy *policy;
 };
 
 /* Until a signal ends it; returns the exit code. */
 int daemon_run(const struct daemon_opts *opts);
 
 uint64_t daemon_now_ns(void);
+const char *daemon_doing(const struct daemon *d); /* "observing": for the service manager */
 /* session_snapshot(), with the daemon as its source. */
 int daemon_snapshot(struct daemon *d, bool with_stacks, struct snapshot **ret_snap);
 
@@ -115,6 +121,14 @@ json_t *daemon_reply(void *daemon, const struct control_request *request, int *r
 int daemon_metrics(struct daemon *d, bool textfile, char **ret_text, size_t *ret_len);
 int daemon_http_text(void *daemon, char **ret_text, size_t *ret_len);
 void daemon_textfile(void *daemon);
+
+/* daemon_policy.c: the closed loop. Open before capabilities are dropped. 0 or -errno. */
+int daemon_policy_open(struct daemon *d);
+void daemon_policy_window(struct daemon *d, const struct snapshot *diff);
+void daemon_policy_close(struct daemon *d);
+json_t *daemon_policy_reply(struct daemon *d, const struct control_request *request);
+/* NULL: this kernel has no speculative faults. */
+const struct spf_counts *daemon_policy_counts(const struct daemon *d);
 
 /* daemon_caps.c: 0, or -errno; -EPERM when what is needed is not there. */
 int daemon_caps_check(void);

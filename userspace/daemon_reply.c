@@ -92,7 +92,7 @@ static json_t *reply_status(struct daemon *d, struct snapshot *snap)
 	return json_pack("{s:i, s:s, s:I, s:f, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "pid",
 			 getpid(), "version", FAULTLINE_VERSION, "uptime_ns",
 			 (json_int_t)(now_ns - d->start_ns), "ready_ms", d->ready_ns / 1e6, "mode",
-			 "observe", "config_files", status_files(d), "config",
+			 d->config->policy_mode, "config_files", status_files(d), "config",
 			 config_to_json(d->config), "hot", status_hot(d), "clients",
 			 status_clients(d), "incidents", status_incidents(d), "breaker",
 			 status_breaker(d), "problems", status_problems(d), "snapshot",
@@ -124,6 +124,8 @@ json_t *daemon_reply(void *daemon, const struct control_request *request, int *r
 		return json_pack("{s:i, s:s}", "pid", getpid(), "version", FAULTLINE_VERSION);
 	if (request->cmd == CONTROL_METRICS)
 		return reply_metrics(d, ret_err);
+	if (request->cmd == CONTROL_POLICY || request->cmd == CONTROL_POLICY_DO)
+		return daemon_policy_reply(d, request);
 	*ret_err = daemon_snapshot(d, request->stacks, &snap);
 	if (*ret_err)
 		return NULL;

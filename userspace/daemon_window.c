@@ -56,7 +56,7 @@ static void apply_breaker(struct daemon *d, const struct breaker_sample *sample)
 			break;
 		}
 		log_say(&d->log, LOG_NOTICE, "attached again");
-		notify_send(&d->notify, "STATUS=observing");
+		notify_send(&d->notify, "STATUS=%s", daemon_doing(d));
 		/* what waited all the time is found again before anybody takes it for ended */
 		err = session_poll(d->session);
 		loop_timer_set(d->cost_timer, DAEMON_WINDOW_NS, 0); /* look soon */
@@ -101,6 +101,7 @@ void daemon_window(void *daemon)
 		escalate(d, loads, n);
 		daemon_incident_window(d, diff, loads, n);
 		daemon_episode_window(d, diff);
+		daemon_policy_window(d, diff);
 	}
 	if (err)
 		log_problem(&d->log, "window", "the last second was not looked at: %s",

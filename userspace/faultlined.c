@@ -21,6 +21,7 @@ static const char usage[] =
 	"  -f, --foreground    stay in the foreground (always so)\n"
 	"  -p, --pid PID       watch only this process; may be repeated\n"
 	"      --socket PATH   control socket, instead of the configured one\n"
+	"      --proc DIR      vmstat and sys/vm of the policy; for tests (/proc)\n"
 	"      --check         check the configuration, print it, and exit\n"
 	"      --sample        print the sample configuration and exit\n"
 	"      --version       print the version and exit\n"
@@ -30,13 +31,14 @@ static const char usage[] =
 	"Exit codes: 0 stopped or well, 1 error, 2 bad option or configuration,\n"
 	"3 not permitted, 4 this kernel cannot.\n";
 
-enum { OPT_SOCKET = 256, OPT_CHECK, OPT_SAMPLE, OPT_VERSION };
+enum { OPT_SOCKET = 256, OPT_PROC, OPT_CHECK, OPT_SAMPLE, OPT_VERSION };
 
 static const struct option options[] = {
 	{"config", required_argument, NULL, 'c'},
 	{"foreground", no_argument, NULL, 'f'},
 	{"pid", required_argument, NULL, 'p'},
 	{"socket", required_argument, NULL, OPT_SOCKET},
+	{"proc", required_argument, NULL, OPT_PROC},
 	{"check", no_argument, NULL, OPT_CHECK},
 	{"sample", no_argument, NULL, OPT_SAMPLE},
 	{"version", no_argument, NULL, OPT_VERSION},
@@ -97,6 +99,9 @@ int main(int argc, char **argv)
 			break;
 		case OPT_SOCKET:
 			opts.socket_path = optarg;
+			break;
+		case OPT_PROC:
+			opts.proc = optarg;
 			break;
 		case OPT_CHECK:
 			only_check = true;

@@ -52,5 +52,9 @@ int source_once(const struct cli *cli, const struct source_opts *opts, bool fres
 
 /* A request to the daemon and its reply; CLI_DAEMON when there is none. */
 int source_ask(const struct cli *cli, const char *cmd, json_t **ret_reply);
+/* The same with members of its own; takes the reference. */
+int source_request(const struct cli *cli, json_t *request, json_t **ret_reply);
+/* Says nothing. */
+bool source_daemon_answers(const struct cli *cli);
 
 #endif

@@ -23,9 +23,24 @@ static int check_reply(const json_t *reply)
 	return json_integer_value(json_object_get(reply, "errno")) == EACCES ? CLI_PERM : CLI_ERROR;
 }
 
+bool source_daemon_answers(const struct cli *cli)
+{
+	int fd;
+
+	if (client_connect(source_socket_path(cli), &fd))
+		return false;
+	close(fd);
+	return true;
+}
+
 int source_ask(const struct cli *cli, const char *cmd, json_t **ret_reply)
 {
-	json_t *request = json_pack("{s:s}", "cmd", cmd), *reply = NULL;
+	return source_request(cli, json_pack("{s:s}", "cmd", cmd), ret_reply);
+}
+
+int source_request(const struct cli *cli, json_t *request, json_t **ret_reply)
+{
+	json_t *reply = NULL;
 	int fd = -1, err;
 
 	err = client_connect(source_socket_path(cli), &fd);

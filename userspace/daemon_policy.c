@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The closed loop: each window is measured and given to policy.c; what that
+ * decides is shown, suggested or carried out, as the mode says. A failure here
+ * changes no setting and nothing else of the daemon.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon_policy.h"
+
+static enum policy_mode mode_of(const char *name)
+{
+	if (!strcmp(name, "enforce"))
+		return MODE_ENFORCE;
+	return !strcmp(name, "advise") ? MODE_ADVISE : MODE_OBSERVE;
+}
+
+static void set_limits(const struct config *c, struct policy_limits *limits)
+{
+	static const uint32_t home[POLICY_NR_KNOBS]; /* known with the first window */
+
+	policy_default_limits(home, limits);
+	limits->min[POLICY_BACKOFF_MAX] = c->policy_backoff_min;
+	limits->max[POLICY_BACKOFF_MAX] = c->policy_backoff_max;
+	limits->min[POLICY_PTL_SPINS] = c->policy_spins_min;
+	limits->max[POLICY_PTL_SPINS] = c->policy_spins_max;
+	limits->max_step = c->policy_max_step;
+	limits->max_changes = c->policy_max_changes;
+	limits->busy_rate = c->policy_busy_rate;
+	limits->hysteresis_pct = (c->policy_hysteresis_millipct + 500) / 1000;
+	limits->cooldown_ns = c->policy_cooldown_ns;
+	limits->calm_ns = c->policy_calm_ns;
+}
+
+/* What is there and was not set by us is the original. */
+static void find_home(struct daemon_policy *p)
+{
+	for (int k = 0; k < POLICY_NR_KNOBS; k++)
+		p->limits.home[k] = p->records[k].recorded ? p->records[k].original
+							   : p->window.value[k];
+}
+
+static void sample_off(void *arg)
+{
+	struct daemon_policy *p = arg;
+
+	if (p->sampling)
+		policy_meter_sample(p->meter, false);
+	p->sampling = false;
+}
+
+/* Only under contention: a calm host has nothing to be measured, and pays nothing. */
+static void sample(struct daemon_policy *p, uint64_t now_ns)
+{
+	bool busy = policy_classify(&p->limits, &p->window, p->state.regime) != POLICY_CALM;
+
+	if (!busy || p->sampling || now_ns < p->next_sample_ns || !p->sample_timer)
+		return;
+	policy_meter_sample(p->meter, true);
+	p->sampling = true;
+	p->next_sample_ns = now_ns + (policy_costs_known(&p->state) ? POLICY_SAMPLE_EVERY_NS
+								    : POLICY_FIRST_EVERY_NS);
+	loop_timer_set(p->sample_timer, POLICY_SAMPLE_NS, 0);
+}
+
+void daemon_policy_window(struct daemon *d, const struct snapshot *diff)
+{
+	struct daemon_policy *p = d->policy;
+	uint64_t now_ns = daemon_now_ns();
+	int err;
+
+	if (!p || !p->meter)
+		return;
+	err = policy_meter_window(p->meter, diff, now_ns, &p->window);
+	if (err) {
+		log_problem(&d->log, "policy", "policy: this window is not known: %s",
+			    strerror(-err));
+		return;
+	}
+	log_solved(&d->log, "policy");
+	find_home(p);
+	p->decided = policy_step(&p->limits, &p->window, &p->state, &p->decision);
+	daemon_policy_trace(p);
+	sample(p, now_ns);
+	daemon_policy_check(p);
+	if (p->decided && p->mode != MODE_OBSERVE)
+		daemon_policy_carry_out(p, now_ns);
+}
+
+static void open_meter(struct daemon_policy *p)
+{
+	const char *proc = p->daemon->opts.proc ? p->daemon->opts.proc : "/proc";
+	bool measures = p->mode != MODE_OBSERVE || *p->daemon->config->policy_trace;
+	int err = policy_meter_open(proc, measures, &p->meter);
+
+	if (err == -ENOTSUP)
+		snprintf(p->why, sizeof(p->why),
+			 "nothing to tune: this kernel has no speculative page faults (vm.spf_*)");
+	else if (err)
+		snprintf(p->why, sizeof(p->why), "nothing to tune: %s cannot be read (%s)", proc,
+			 strerror(-err));
+	if (!p->meter && p->mode != MODE_OBSERVE)
+		log_say(&p->daemon->log, LOG_NOTICE, "policy: %s", p->why);
+}
+
+static void say_features(const struct daemon_policy *p)
+{
+	struct spf_probe *probe = policy_meter_probe(p->meter);
+
+	for (int i = 0; probe && i < SPF_NR_FEATURES; i++) {
+		const struct spf_feature_state *feature = spf_probe_feature(probe, i);
+
+		if (!feature->on)
+			log_say(&p->daemon->log, LOG_WARNING, "policy: %s is not measured: %s",
+				feature->name, feature->reason);
+	}
+}
+
+int daemon_policy_open(struct daemon *d)
+{
+	struct daemon_policy *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return -ENOMEM;
+	d->policy = p;
+	p->daemon = d;
+	p->mode = mode_of(d->config->policy_mode);
+	p->log = json_array();
+	set_limits(d->config, &p->limits);
+	open_meter(p);
+	if (!p->meter)
+		return 0;
+	say_features(p);
+	daemon_policy_trace_open(p);
+	if (p->mode != MODE_OBSERVE)
+		daemon_policy_start_client(p);
+	return loop_timer(d->loop, 0, 0, sample_off, p, &p->sample_timer);
+}
+
+void daemon_policy_close(struct daemon *d)
+{
+	struct daemon_policy *p = d->policy;
+
+	if (!p)
+		return;
+	if (p->sampling)
+		policy_meter_sample(p->meter, false);
+	knob_client_close(p->client, DAEMON_STOP_NS / 2000000);
+	policy_meter_close(p->meter);
+	if (p->trace)
+		fclose(p->trace);
+	json_decref(p->log);
+	free(p);
+	d->policy = NULL;
+}
