@@ -64,6 +64,20 @@ static void test_parse(void **state)
 	line = "{\"stacks\":true,\"cmd\":\"snapshot\"}";
 	assert_int_equal(control_parse(line, strlen(line), &request, &why), 0);
 	assert_true(request.stacks);
+	assert_false(request.root); /* no request can claim it */
+	line = "{\"cmd\":\"policy_do\",\"action\":\"rollback\",\"what\":\"ptl_spins\"}";
+	assert_int_equal(control_parse(line, strlen(line), &request, &why), 0);
+	assert_int_equal(request.action, CONTROL_ROLLBACK);
+	assert_string_equal(request.what, "ptl_spins");
+	expect("{\"cmd\":\"policy\"}", 0, "");
+	expect("{\"cmd\":\"policy\",\"action\":\"apply\"}", -EINVAL, "unknown member");
+	expect("{\"cmd\":\"policy_do\"}", -EINVAL, "\"action\" is missing");
+	expect("{\"cmd\":\"policy_do\",\"action\":\"reset\"}", -EINVAL, "none of apply");
+	expect("{\"cmd\":\"policy_do\",\"action\":\"pause\",\"root\":true}", -EINVAL,
+	       "unknown member");
+	expect("{\"cmd\":\"policy_do\",\"action\":\"apply\",\"what\":\""
+	       "0123456789012345678901234567890123456789012345678901234567890123\"}",
+	       -EINVAL, "at most 63");
 	expect("{\"cmd\":\"ping\"}", 0, "");
 	expect("", -EINVAL, "no JSON object");
 	expect("[]", -EINVAL, "no JSON object");

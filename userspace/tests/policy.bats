@@ -1,0 +1,282 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0
+# The closed loop around the policy, on a folder that stands for /proc: modes,
+# changes, conflicts, ends. What is decided is for test_policy.c; a load that makes it
+# decide more than the way back needs a patched kernel (scripts/tests/policy.sh).
+# Needs root. O names the folder with the programs; default: build.
+
+setup() {
+	O=${O:-$BATS_TEST_DIRNAME/../../build}
+	[ "$(id -u)" = 0 ] || skip "loading BPF programs needs root"
+	DIR=$(mktemp -d)
+	chmod 711 "$DIR"
+	PROC=$DIR/proc VM=$DIR/proc/sys/vm STATE=$DIR/knobs.json
+	mkdir -p "$VM"
+	printf 'pgfault 1000\nspf_attempt 0\nspf_ok_anon 0\n' >"$PROC/vmstat"
+	echo 64 >"$VM/spf_backoff_max"
+	echo 8 >"$VM/spf_ptl_spins"
+	PIDS=()
+}
+
+teardown() {
+	[ -z "${PIDS[*]}" ] || kill -CONT "${PIDS[@]}" 2>/dev/null
+	[ -z "${PIDS[*]}" ] || kill -KILL "${PIDS[@]}" 2>/dev/null
+	wait
+	[ -n "${BATS_TEST_COMPLETED:-}" ] || tail -n 20 "$DIR"/log*
+	rm -rf "$DIR"
+}
+
+wait_for() {
+	local end=$((${EPOCHREALTIME/./} + $1 * 1000000))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ "${EPOCHREALTIME/./}" -lt $end ] || { echo "never true: $*"; return 1; }
+		sleep 0.02
+	done
+}
+gone() { ! kill -0 "$1" 2>/dev/null; }
+is() { [ "$(cat "$VM/$1")" = "$2" ]; }
+
+# daemon NAME MODE [LINES]: NAME is that of its socket and log.
+daemon() {
+	printf '[socket]\nPath=%s\n[incident]\nEnabled=no\n[policy]\nMode=%s\nState=%s\nCalm=%s\n%b\n' \
+		"$DIR/$1" "$2" "$STATE" "${CALM:-1s}" "${3:-}" >"$DIR/conf.$1"
+	"$O/faultlined" -c "$DIR/conf.$1" -p $$ --proc "$PROC" 2>"$DIR/log.$1" 3>&- &
+	DAEMON=$!
+	PIDS+=("$DAEMON")
+	SOCKET=$DIR/$1
+	wait_for 15 answers_or_died
+	! gone "$DAEMON"
+}
+answers_or_died() { fl status || gone "$DAEMON"; }
+daemon_stop() {
+	kill -TERM "$DAEMON"
+	wait "$DAEMON"
+}
+fl() { "$O/faultline" "$@" --socket "$SOCKET"; }
+said() { grep -q -- "$1" "$DIR/log.${SOCKET##*/}"; }
+field() { fl policy -O json | jq -r "$1"; }
+has() { [ "$(field "$1")" = "$2" ] || { echo "$1 is $(field "$1")"; return 1; }; }
+windows() { [ "$(field .window.end_ns)" -gt "$1" ]; }
+# after N more windows
+pass() {
+	local i
+	for ((i = 0; i < $1; i++)); do
+		wait_for 10 windows "$(field .window.end_ns)"
+	done
+}
+# What an earlier run has left: the value is 8, was 64, and is ours.
+left() {
+	echo 8 >"$VM/spf_backoff_max"
+	printf '{"faultline_knobs":1,"boot_id":"%s","knobs":{"spf_backoff_max":{"original":64,"ours":8,%s}}}' \
+		"${1:-$(cat /proc/sys/kernel/random/boot_id)}" '"paused":false,"why":"","id":"x","changed_ns":1' >"$STATE"
+}
+# refused CODE TEXT COMMAND...: ends with it and says one line with the text.
+refused() {
+	local want=$1 text=$2 code=0
+	shift 2
+	"$@" >"$DIR/out" 2>"$DIR/err" 3>&- || code=$?
+	cat "$DIR/err"
+	[ "$code" = "$want" ] || { echo "exit code $code"; return 1; }
+	[ "$(wc -l <"$DIR/err")" = 1 ] && [ ! -s "$DIR/out" ] && grep -q -- "$text" "$DIR/err"
+}
+
+@test "without vm.spf_* there is nothing to tune, with or without a daemon, and all else works" {
+	[ ! -e /proc/sys/vm/spf_enabled ] || skip "this kernel has vm.spf_*"
+	SOCKET=$DIR/none
+	refused 4 "nothing to tune" "$O/faultline" policy
+	refused 4 "nothing to tune" "$O/faultline" policy plan
+	rm -r "$VM"
+	daemon d enforce
+	said "policy: nothing to tune"
+	refused 4 "nothing to tune" fl policy
+	refused 4 "nothing to tune" fl policy pause
+	fl status | grep -q 'mode enforce'
+	fl report
+	daemon_stop
+}
+
+@test "observe changes nothing, and says so" {
+	left
+	daemon d observe
+	has .mode observe
+	wait_for 10 has .decision.regime calm
+	pass 3
+	is spf_backoff_max 8
+	refused 7 "the mode is observe" fl policy apply x
+	refused 7 "the mode is observe" fl policy pause
+	fl policy plan | grep -q "mode observe"
+	daemon_stop
+	is spf_backoff_max 8
+}
+
+@test "enforce: what an earlier run has left goes back to the original after calm" {
+	left
+	daemon d enforce 'OnRestart=keep'
+	wait_for 15 is spf_backoff_max 64
+	wait_for 5 said 'vm.spf_backoff_max 8 -> 64, calm: .*; undo: sysctl -w vm.spf_backoff_max=8'
+	fl policy log | grep -q 'changed  backoff_max-8-64-calm: no contention'
+	wait_for 5 has '.knobs[0].id' ''
+	daemon_stop
+}
+
+@test "a restart takes back what an earlier run has left, unless that was before the last boot" {
+	left
+	daemon d enforce
+	wait_for 5 is spf_backoff_max 64
+	daemon_stop
+	left another-boot
+	CALM=1h daemon e enforce
+	pass 2
+	is spf_backoff_max 8
+	has '.knobs[0].original' 8
+	daemon_stop
+}
+
+@test "killed, the daemon leaves nothing behind, or what it was told to" {
+	left
+	CALM=1h daemon d enforce 'OnRestart=keep'
+	pass 1
+	is spf_backoff_max 8
+	kill -KILL "$DAEMON"
+	wait_for 5 is spf_backoff_max 64
+	left
+	CALM=1h daemon e enforce 'OnRestart=keep\nOnExit=keep'
+	pass 1
+	kill -KILL "$DAEMON"
+	wait_for 5 flock -n "$STATE.lock" true # its helper is gone
+	is spf_backoff_max 8
+	[ "$(jq .knobs.spf_backoff_max.original "$STATE")" = 64 ]
+}
+
+@test "an administrator's value wins, is named, and pauses that setting only" {
+	left
+	CALM=1h daemon d enforce 'OnRestart=keep'
+	pass 1
+	echo 100 >"$VM/spf_backoff_max"
+	wait_for 10 said 'vm.spf_backoff_max is paused: somebody else set vm.spf_backoff_max to 100 (it was 8, set by us)'
+	has '.knobs[0].paused' true
+	has '.knobs[1].paused' false
+	fl policy | grep -q 'vm.spf_backoff_max *100 .*PAUSED: somebody else set'
+	pass 3
+	[ "$(grep -c 'is paused' "$DIR/log.d")" = 1 ] # said once
+	refused 7 "somebody else set" fl policy rollback backoff_max
+	daemon_stop
+	is spf_backoff_max 100
+	daemon e enforce
+	is spf_backoff_max 100
+	wait_for 5 has '.knobs[0].paused' true
+	fl policy resume backoff_max
+	has '.knobs[0].paused' false
+	wait_for 5 has '.knobs[0].original' 100
+	daemon_stop
+	is spf_backoff_max 100
+}
+
+@test "advise shows what it would do, and does it when told by its id" {
+	left
+	daemon d advise 'OnRestart=keep'
+	wait_for 15 has .decision.id backoff_max-8-64-calm
+	pass 2
+	is spf_backoff_max 8
+	fl policy plan >"$DIR/plan"
+	grep -q '^do           sysctl -w vm.spf_backoff_max=64$' "$DIR/plan"
+	grep -q '^undo         sysctl -w vm.spf_backoff_max=8$' "$DIR/plan"
+	[ "$(fl policy log | grep -c advised)" = 1 ]
+	refused 7 "the decision now is backoff_max-8-64-calm" fl policy apply backoff_max-8-32-calm
+	is spf_backoff_max 8
+	fl policy apply backoff_max-8-64-calm
+	is spf_backoff_max 64
+	pass 2
+	refused 7 "there is no decision now" fl policy apply backoff_max-8-64-calm
+	daemon_stop
+}
+
+@test "pause holds everything, resume goes on, rollback restores and pauses" {
+	left
+	daemon d enforce 'OnRestart=keep'
+	fl policy pause
+	pass 4
+	is spf_backoff_max 8
+	has '.knobs[0].why' 'paused by hand'
+	fl policy resume
+	wait_for 15 is spf_backoff_max 64
+	daemon_stop
+	left
+	CALM=1h daemon e enforce 'OnRestart=keep'
+	fl policy rollback backoff_max
+	is spf_backoff_max 64
+	has '.knobs[0].paused' true
+	has '.knobs[1].paused' false
+	refused 7 "no such setting" fl policy pause swappiness
+	daemon_stop
+}
+
+@test "a daemon that stands still changes nothing" {
+	left
+	CALM=1h daemon d enforce 'OnRestart=keep'
+	pass 1
+	kill -STOP "$DAEMON"
+	sleep 3 # nothing is to happen: there is no condition to wait for
+	is spf_backoff_max 8
+	kill -CONT "$DAEMON"
+	pass 2
+	is spf_backoff_max 8
+	daemon_stop
+}
+
+@test "two daemons: the second changes nothing" {
+	daemon d enforce
+	daemon e enforce
+	wait_for 5 said "nothing will be changed: .*another process changes these settings already"
+	fl policy | grep -q '^problem .*another process'
+	refused 1 "another process" fl policy pause
+}
+
+@test "without its helper the daemon runs, and says what is missing" {
+	cp "$O/faultlined" "$DIR"
+	O_SAVED=$O
+	printf '[socket]\nPath=%s\n[incident]\nEnabled=no\n[policy]\nMode=enforce\nState=%s\n' "$DIR/d" "$STATE" >"$DIR/conf"
+	"$DIR/faultlined" -c "$DIR/conf" -p $$ --proc "$PROC" 2>"$DIR/log.d" 3>&- &
+	DAEMON=$!
+	PIDS+=("$DAEMON")
+	SOCKET=$DIR/d O=$O_SAVED
+	wait_for 15 fl status
+	said "faultline-knob cannot be started (No such file or directory); install it beside faultlined"
+	daemon_stop
+}
+
+@test "a helper that dies is told, and nothing is changed from there on" {
+	left
+	CALM=1h daemon d enforce 'OnRestart=keep'
+	pass 1
+	kill -KILL "$(pgrep -x -P "$DAEMON" faultline-knob)"
+	wait_for 5 said "nothing will be changed: faultline-knob has ended"
+	refused 1 "faultline-knob has ended" fl policy pause
+	is spf_backoff_max 8
+	daemon_stop
+}
+
+@test "who may only read may not change" {
+	daemon d enforce '[socket]\nGroup=nogroup'
+	chmod 755 "$DIR"
+	cp "$O/faultline" "$DIR"
+	nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+	"${nobody[@]}" "$DIR/faultline" policy --socket "$SOCKET" | grep -q 'mode *enforce'
+	refused 3 "only root may change settings" "${nobody[@]}" "$DIR/faultline" policy pause --socket "$SOCKET"
+	has '.knobs[0].paused' false
+	daemon_stop
+}
+
+@test "what was measured and decided can be decided again" {
+	left
+	daemon d enforce "OnRestart=keep\nTrace=$DIR/trace"
+	wait_for 15 is spf_backoff_max 64
+	pass 2
+	daemon_stop
+	"$O/faultline" policy simulate "$DIR/trace" | grep -q ' 1 decisions in them, decided again from the same windows: 0 differ'
+	sed 's/backoff_max-8-64-calm/backoff_max-8-63-calm/' "$DIR/trace" >"$DIR/other"
+	run "$O/faultline" policy simulate "$DIR/other"
+	[ "$status" = 1 ]
+	[[ $output == *"not decided as recorded: line "*"recorded backoff_max-8-63-calm, decided backoff_max-8-64-calm"* ]]
+}
