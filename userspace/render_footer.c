@@ -158,6 +158,31 @@ static void put_summary(FILE *out, const struct snap_meta *meta, const struct re
 	put_wrapped(out, "--", text, opts->width);
 }
 
+/* How many faults did without the lock, and why others did not. */
+static void put_speculation(FILE *out, const struct snap_meta *meta, const struct render_opts *opts)
+{
+	uint64_t attempts = meta->spf.n[SPF_ATTEMPT], ok = meta->spf.n[SPF_OK];
+	char text[LINE], a[UNITS_BUF], b[UNITS_BUF];
+	size_t used;
+
+	if (!meta->speculative)
+		return;
+	used = (size_t)snprintf(
+		text, sizeof(text), "without the lock, host: %s of %s faults tried, %.1f%% handled",
+		units_format_count(a, attempts), units_format_count(b, meta->spf.n[SPF_FAULTS]),
+		attempts ? 100.0 * (double)ok / (double)attempts : 0);
+	for (int i = SPF_ABORT_VMA; i <= SPF_ABORT_OTHER && used < sizeof(text); i++)
+		if (meta->spf.n[i])
+			used += (size_t)snprintf(text + used, sizeof(text) - used, ", %s %s",
+						 spf_counter_name((enum spf_counter)i),
+						 units_format_count(a, meta->spf.n[i]));
+	if (used < sizeof(text))
+		snprintf(text + used, sizeof(text) - used,
+			 "; vm.spf_backoff_max %u ('faultline policy' says why)",
+			 meta->spf_backoff_max);
+	put_wrapped(out, "--", text, opts->width);
+}
+
 void render_footer(FILE *out, const struct snapshot *snap, const struct render_opts *opts)
 {
 	const struct snap_meta *meta = &snap->meta;
@@ -166,6 +191,7 @@ void render_footer(FILE *out, const struct snapshot *snap, const struct render_o
 	render_warnings(out, snap, opts);
 	warn_unfinished(out, snap, opts);
 	put_summary(out, meta, opts);
+	put_speculation(out, meta, opts);
 	if (meta->counters[FL_SEEN_BELOW_MIN]) {
 		snprintf(text, sizeof(text), "left out on purpose: %s waits below the minimum",
 			 units_format_count(number, meta->counters[FL_SEEN_BELOW_MIN]));

@@ -252,6 +252,28 @@ static void put_losses(const struct writer *w, const struct snap_meta *meta)
 	put_number(w, meta->recursion_misses);
 }
 
+/* Of the whole host; no series where the kernel has no speculative faults. */
+static void put_speculation(const struct writer *w, const struct snap_meta *meta)
+{
+	if (!meta->speculative)
+		return;
+	family(w, "speculative_faults", "counter", NULL,
+	       "Page faults that went on without mmap_lock, by how that ended.");
+	for (int i = SPF_OK; i <= SPF_ABORT_OTHER; i++) {
+		open_labels(w, "speculative_faults_total", "result",
+			    spf_counter_name((enum spf_counter)i));
+		putc('}', w->out);
+		put_number(w, meta->spf.n[i]);
+	}
+	family(w, "lock_looks", "counter", NULL, "Looks of page faults at mmap_lock, by result.");
+	fputs("faultline_lock_looks_total{found=\"in_use\"}", w->out);
+	put_number(w, meta->spf.n[SPF_CONTENDED]);
+	fputs("faultline_lock_looks_total{found=\"free\"}", w->out);
+	put_number(w, meta->spf.n[SPF_QUIET]);
+	put_gauge(w, "spf_backoff_max", NULL, meta->spf_backoff_max,
+		  "vm.spf_backoff_max: faults without a look at mmap_lock, at most.");
+}
+
 static void put_self(const struct writer *w, const struct snapshot *snap,
 		     const struct render_metrics_state *state)
 {
@@ -298,6 +320,7 @@ int render_metrics(FILE *out, const struct snapshot *snap, const struct render_o
 		err = put_hot(&w, snap);
 	put_unfinished(&w, snap);
 	put_losses(&w, &snap->meta);
+	put_speculation(&w, &snap->meta);
 	put_self(&w, snap, state);
 	if (!w.old)
 		fputs("# EOF\n", out);

@@ -105,6 +105,8 @@ int session_open(const struct session_opts *opts, struct session **ret_session, 
 	session->opened_ns = session->last_poll_ns = session_now_ns();
 	session->last_sweep_ns = session->opened_ns;
 	session->cpu_start_ns = cpu_now_ns();
+	if (session->facts.speculative)
+		spf_read_vmstat(SPF_VMSTAT, &session->spf_start); /* else since boot */
 	err = probe_attach(session->probe);
 	if (err)
 		goto out;

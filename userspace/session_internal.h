@@ -39,6 +39,7 @@ struct session {
 	uint64_t last_poll_ns;
 	uint64_t last_sweep_ns;
 	uint64_t cpu_start_ns;
+	struct spf_counts spf_start; /* if the kernel has speculative faults */
 	/* own cost, from samples */
 	int stats_fd;
 	uint64_t sample_start_ns;

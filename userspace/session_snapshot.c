@@ -229,6 +229,18 @@ void session_stamp(struct snap_meta *meta)
 	meta->mono_ns = session_now_ns();
 }
 
+/* Counts of the whole host; without them the snapshot is good all the same. */
+static void fill_speculation(const struct session *session, struct snap_meta *meta)
+{
+	struct spf_counts now;
+
+	meta->speculative = session->facts.speculative;
+	if (!meta->speculative || spf_read_vmstat(SPF_VMSTAT, &now))
+		return;
+	spf_diff(&session->spf_start, &now, &meta->spf);
+	spf_read_sysctl(SPF_SYSCTL, "spf_backoff_max", &meta->spf_backoff_max);
+}
+
 int session_fill_meta(struct session *session, struct snapshot *snap)
 {
 	struct snap_meta *meta = &snap->meta;
@@ -247,7 +259,7 @@ int session_fill_meta(struct session *session, struct snapshot *snap)
 	meta->source = strdup("direct");
 	meta->blind = strdup(blind_spot(session));
 	meta->per_vma_locks = session->facts.per_vma_locks;
-	meta->speculative = session->facts.speculative;
+	fill_speculation(session, meta);
 	meta->attached = !session->detached_reason;
 	if (session->detached_reason)
 		meta->detached_reason = strdup(session->detached_reason);

@@ -18,6 +18,7 @@
 #include "../bpf/faultline.h"
 #include "cause.h"
 #include "hist.h"
+#include "spf.h"
 
 #define SNAPSHOT_SCHEMA	  1
 #define SNAPSHOT_COMM_LEN (4UL * FL_COMM_LEN) /* each byte may become \xNN */
@@ -122,6 +123,8 @@ struct snap_meta {
 	char *blind; /* one line: what this kernel cannot show */
 	bool per_vma_locks; /* most faults do not take mmap_lock */
 	bool speculative; /* kernel has vm.spf_* */
+	struct spf_counts spf; /* of the whole host, in the window; if speculative */
+	uint32_t spf_backoff_max; /* the threshold now; if speculative */
 	bool attached; /* false: circuit breaker open */
 	char *detached_reason; /* NULL when attached */
 	uint64_t counters[FL_NR_COUNTERS];

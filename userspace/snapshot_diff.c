@@ -376,6 +376,8 @@ static int diff_meta(const struct snap_meta *before, const struct snap_meta *now
 
 	for (unsigned int i = 0; i < FL_NR_COUNTERS; i++)
 		diff->counters[i] = since(now->counters[i], before->counters[i]);
+	for (int i = 0; i < SPF_NR_COUNTERS; i++)
+		diff->spf.n[i] = since(now->spf.n[i], before->spf.n[i]);
 	diff->window_ns = since(now->mono_ns, before->mono_ns);
 	diff->recursion_misses = since(now->recursion_misses, before->recursion_misses);
 	diff->bpf_ns = since(now->bpf_ns, before->bpf_ns);

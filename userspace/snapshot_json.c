@@ -190,6 +190,17 @@ static json_t *feature_to_json(const void *from)
 	return checked(object, err);
 }
 
+static json_t *speculation_to_json(const struct snap_meta *meta)
+{
+	json_t *object = json_object();
+	int err = 0;
+
+	for (int i = 0; i < SPF_NR_COUNTERS; i++)
+		put(object, spf_counter_name((enum spf_counter)i), number(meta->spf.n[i]), &err);
+	put(object, "backoff_max", number(meta->spf_backoff_max), &err);
+	return checked(object, err);
+}
+
 json_t *snapshot_meta_to_json(const struct snap_meta *meta)
 {
 	json_t *object = json_object(), *lost = json_object();
@@ -200,6 +211,8 @@ json_t *snapshot_meta_to_json(const struct snap_meta *meta)
 		put(lost, snapshot_counter_name((enum fl_counter)i), number(meta->counters[i]),
 		    &err);
 	put(object, "lost", lost, &err);
+	if (meta->speculative)
+		put(object, "speculation", speculation_to_json(meta), &err);
 	return checked(object, err);
 }
 

@@ -254,6 +254,28 @@ static int get_stack(struct parser *p, const json_t *object)
 	return err;
 }
 
+/* Only where the kernel has it, and not in what older versions have written. */
+static int get_speculation(struct parser *p, const json_t *meta)
+{
+	const json_t *object = json_object_get(meta, "speculation");
+	uint64_t threshold = 0;
+	int err;
+
+	if (!object)
+		return 0;
+	if (!json_is_object(object))
+		return bad(p, "speculation");
+	for (int i = 0; i < SPF_NR_COUNTERS; i++) {
+		err = get_number(p, object, spf_counter_name((enum spf_counter)i),
+				 &p->snap->meta.spf.n[i]);
+		if (err)
+			return err;
+	}
+	err = get_number(p, object, "backoff_max", &threshold);
+	p->snap->meta.spf_backoff_max = threshold < UINT32_MAX ? threshold : UINT32_MAX;
+	return err;
+}
+
 static int get_meta(struct parser *p, const json_t *doc)
 {
 	const json_t *meta = json_object_get(doc, "meta"), *lost = json_object_get(meta, "lost");
@@ -262,6 +284,8 @@ static int get_meta(struct parser *p, const json_t *doc)
 	if (!json_is_object(meta))
 		return bad(p, "meta");
 	err = get_members(p, meta, snapshot_meta_members, &p->snap->meta);
+	if (!err)
+		err = get_speculation(p, meta);
 	if (err || !lost)
 		return err;
 	if (!json_is_object(lost))

@@ -372,6 +372,27 @@ static void what_is_wrong_is_said_twice(void **state)
 	snapshot_free(snap);
 }
 
+static void speculation_is_told_where_there_is_any(void **state)
+{
+	struct snapshot *snap = sample_snapshot();
+	char *text = show_as(snap, REPORT, RENDER_TABLE, RENDER_BY_ROWS);
+
+	(void)state;
+	assert_hasnt(text, "without the lock");
+	free(text);
+	snap->meta.speculative = true;
+	snap->meta.spf.n[SPF_FAULTS] = 12000;
+	snap->meta.spf.n[SPF_ATTEMPT] = 1000;
+	snap->meta.spf.n[SPF_OK] = 985;
+	snap->meta.spf.n[SPF_ABORT_PTL] = 15;
+	snap->meta.spf_backoff_max = 16;
+	text = show_as(snap, REPORT, RENDER_TABLE, RENDER_BY_ROWS);
+	assert_has(text, "-- without the lock, host: 1,000 of 12,000 faults tried, 98.5% handled, "
+			 "abort_ptl 15; vm.spf_backoff_max 16 ('faultline policy' says why)");
+	free(text);
+	snapshot_free(snap);
+}
+
 static void top_shows_unfinished_first(void **state)
 {
 	struct snapshot *snap = sample_snapshot();
@@ -514,6 +535,7 @@ int main(void)
 		cmocka_unit_test(tables_fit_the_terminal),
 		cmocka_unit_test(narrow_tables_say_what_is_missing),
 		cmocka_unit_test(what_is_wrong_is_said_twice),
+		cmocka_unit_test(speculation_is_told_where_there_is_any),
 		cmocka_unit_test(top_shows_unfinished_first),
 		cmocka_unit_test(grouping_adds_up),
 		cmocka_unit_test(sorted_as_asked),

@@ -168,6 +168,36 @@ static void output_is_strict(void **state)
 	snapshot_free(snap);
 }
 
+static void speculation_has_series_where_there_is_any(void **state)
+{
+	struct snapshot *snap = sample_snapshot();
+	struct render_opts opts;
+	char *text;
+
+	(void)state;
+	render_default_opts(&opts);
+	text = metrics(snap, &opts, NULL);
+	assert_null(strstr(text, "speculative"));
+	assert_null(strstr(text, "spf_"));
+	free(text);
+	snap->meta.speculative = true;
+	snap->meta.spf.n[SPF_OK] = 98;
+	snap->meta.spf.n[SPF_ABORT_BLOCKED] = 2;
+	snap->meta.spf.n[SPF_CONTENDED] = 40;
+	snap->meta.spf.n[SPF_QUIET] = 3;
+	snap->meta.spf_backoff_max = 16;
+	text = metrics(snap, &opts, NULL);
+	assert_strict(text, false);
+	assert_true(value(text, "faultline_speculative_faults_total{result=\"ok\"}") == 98);
+	assert_true(value(text, "faultline_speculative_faults_total{result=\"abort_blocked\"}") ==
+		    2);
+	assert_true(value(text, "faultline_lock_looks_total{found=\"in_use\"}") == 40);
+	assert_true(value(text, "faultline_lock_looks_total{found=\"free\"}") == 3);
+	assert_true(value(text, "faultline_spf_backoff_max") == 16);
+	free(text);
+	snapshot_free(snap);
+}
+
 static void numbers_are_in_base_units(void **state)
 {
 	struct snapshot *snap = sample_snapshot();
@@ -340,6 +370,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(output_is_strict),
+		cmocka_unit_test(speculation_has_series_where_there_is_any),
 		cmocka_unit_test(numbers_are_in_base_units),
 		cmocka_unit_test(places_are_sticky_and_amounts_stay),
 		cmocka_unit_test(sums_stay_when_rows_go),

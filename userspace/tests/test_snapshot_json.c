@@ -98,6 +98,11 @@ static struct snapshot *random_snapshot(uint64_t *seed)
 	snap->meta.detached_reason = random_string(seed);
 	for (int i = 0; i < FL_NR_COUNTERS; i++)
 		snap->meta.counters[i] = random_number(seed);
+	snap->meta.speculative = next(seed) & 1;
+	for (int i = 0; snap->meta.speculative && i < SPF_NR_COUNTERS; i++)
+		snap->meta.spf.n[i] = random_number(seed);
+	if (snap->meta.speculative)
+		snap->meta.spf_backoff_max = (uint32_t)next(seed);
 	for (uint64_t n = next(seed) % 4; n; n--) {
 		struct snap_feature *feature = snapshot_add_feature(snap);
 
@@ -155,6 +160,8 @@ static void comes_back_as_it_went_in(void **state)
 		}
 		assert_memory_equal(back->meta.counters, snap->meta.counters,
 				    sizeof(snap->meta.counters));
+		assert_memory_equal(&back->meta.spf, &snap->meta.spf, sizeof(snap->meta.spf));
+		assert_int_equal(back->meta.spf_backoff_max, snap->meta.spf_backoff_max);
 		free(text);
 		json_decref(doc);
 		json_decref(loaded);
@@ -194,6 +201,8 @@ static void wrong_documents_are_refused(void **state)
 	assert_refused("{\"schema\":1,\"meta\":{\"mono_ns\":1.0}}", "mono_ns");
 	assert_refused("{\"schema\":1,\"meta\":{\"host\":null}}", "host");
 	assert_refused("{\"schema\":1,\"meta\":{\"attached\":1}}", "attached");
+	assert_refused("{\"schema\":1,\"meta\":{\"speculation\":[]}}", "speculation");
+	assert_refused("{\"schema\":1,\"meta\":{\"speculation\":{\"quiet\":\"x\"}}}", "quiet");
 	assert_refused("{\"schema\":1,\"meta\":{\"lost\":{\"race\":\"x\"}}}", "race");
 	assert_refused(DOC(",\"procs\":{}"), "procs");
 	assert_refused(DOC(",\"procs\":[1]"), "procs");
