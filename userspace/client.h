@@ -4,12 +4,19 @@
  * both directions, at most CONTROL_MAX_REQUEST bytes a request.
  *
  *   {"cmd":"ping"}                      -> {"ok":true,"pid":N,"version":"..."}
- *   {"cmd":"status"}                    -> {"ok":true, pid, version, uptime_ns, mode:"observe",
+ *   {"cmd":"status"}                    -> {"ok":true, pid, version, uptime_ns, mode,
  *                                           config_files, config:{in force}, hot:[...], clients,
  *                                           incidents:{...}, breaker:{...}, problems,
  *                                           snapshot:{meta and features only}}
  *   {"cmd":"snapshot","stacks":bool}    -> {"ok":true,"snapshot":{...}}
  *   {"cmd":"metrics"}                   -> {"ok":true,"text":"..."}
+ *   {"cmd":"policy"}                    -> {"ok":true, mode, regime, knobs:[...], decision, decided,
+ *                                           costs, window, counts, features, processes, log, ...},
+ *                                          or {"ok":true,"nothing":"why there is nothing to tune"}
+ *   {"cmd":"policy_do","action":"apply|pause|resume|rollback","what":"id or setting"}
+ *                                       -> {"ok":true,"ticket":N}: asked for; done when "answered"
+ *                                          of policy has reached N, with "outcome" 0 or -errno and
+ *                                          "outcome_why"; or {"ok":true,"refused":errno,"why":"..."}
  *   {"cmd":"watch","min_wait_ns":N}     -> {"ok":true} and then {"wait":{...}} a line as they are
  *                                          seen: a snapshot with one wait, waits[0], and its
  *                                          stacks; {"lost":N} when the client was too slow

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * faultline: see mmap_lock contention, whose it is and why. Picks the verb,
- * parses its options, runs it; the verbs are in cmd_*.c. It never changes
- * anything on the host, and never reads a file that takes the lock of the
- * process that it looks at.
+ * parses its options, runs it; the verbs are in cmd_*.c. It changes nothing on
+ * the host itself, and never reads a file that takes the lock of the process
+ * that it looks at.
  */
 #include <string.h>
 
