@@ -132,6 +132,8 @@ const struct spf_counts *daemon_policy_counts(const struct daemon *d);
 
 /* daemon_caps.c: 0, or -errno; -EPERM when what is needed is not there. */
 int daemon_caps_check(void);
+/* No setting can be written by this process from here on. */
+int daemon_caps_settings_read_only(void);
 int daemon_caps_drop(const struct config *config);
 
 #endif

@@ -12,6 +12,8 @@
  */
 #include <cap-ng.h>
 #include <errno.h>
+#include <sched.h>
+#include <sys/mount.h>
 
 #include "daemon.h"
 
@@ -23,6 +25,23 @@ int daemon_caps_check(void)
 	if (capng_have_capability(CAPNG_EFFECTIVE, CAP_SYS_ADMIN))
 		return 0;
 	return -EPERM;
+}
+
+/*
+ * root needs no capability to write settings: what keeps us from it is that we see
+ * them read-only, as a unit with ProtectKernelTunables=yes would. In a mount
+ * namespace of our own, into which what is mounted later still comes.
+ */
+int daemon_caps_settings_read_only(void)
+{
+	static const char settings[] = "/proc/sys";
+
+	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) ||
+	    mount(settings, settings, NULL, MS_BIND, NULL) ||
+	    mount(NULL, settings, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV,
+		  NULL))
+		return -errno;
+	return 0;
 }
 
 int daemon_caps_drop(const struct config *config)

@@ -118,6 +118,20 @@ static void say_features(const struct daemon_policy *p)
 	}
 }
 
+/* The child may write settings; from here on we may not. */
+static void start_client(struct daemon_policy *p)
+{
+	int err;
+
+	daemon_policy_start_client(p);
+	err = daemon_caps_settings_read_only();
+	if (err)
+		log_say(&p->daemon->log, LOG_WARNING,
+			"policy: the daemon itself could still write settings: /proc/sys not made "
+			"read-only (%s)",
+			strerror(-err));
+}
+
 int daemon_policy_open(struct daemon *d)
 {
 	struct daemon_policy *p = calloc(1, sizeof(*p));
@@ -135,7 +149,7 @@ int daemon_policy_open(struct daemon *d)
 	say_features(p);
 	daemon_policy_trace_open(p);
 	if (p->mode != MODE_OBSERVE)
-		daemon_policy_start_client(p);
+		start_client(p);
 	return loop_timer(d->loop, 0, 0, sample_off, p, &p->sample_timer);
 }
 

@@ -225,6 +225,17 @@ refused() {
 	daemon_stop
 }
 
+@test "the daemon itself cannot write settings" {
+	daemon d observe
+	! grep -q ' /proc/sys ro,' "/proc/$DAEMON/mountinfo"
+	daemon_stop
+	daemon e enforce
+	grep -q ' /proc/sys ro,' "/proc/$DAEMON/mountinfo"
+	[ "$(readlink "/proc/$(pgrep -x -P "$DAEMON" faultline-knob)/ns/mnt")" = "$(readlink /proc/self/ns/mnt)" ]
+	[ "$(awk '/^CapEff:/ { print $2 }' "/proc/$(pgrep -x -P "$DAEMON" faultline-knob)/status")" = 0000000000000000 ]
+	daemon_stop
+}
+
 @test "two daemons: the second changes nothing" {
 	daemon d enforce
 	daemon e enforce
