@@ -337,4 +337,15 @@ struct fl_backoff {
 };
 _Static_assert(sizeof(struct fl_backoff) == 16 + FL_COMM_LEN, "fl_backoff");
 
+/* Map `writers` of setting.bpf.c, key: the name as in "vm/spf_backoff_max". */
+#define FL_SETTING_LEN 32
+
+struct fl_writer {
+	__u64 ts_ns;
+	__u32 tgid;
+	__u32 uid;
+	char comm[FL_COMM_LEN];
+};
+_Static_assert(sizeof(struct fl_writer) == 16 + FL_COMM_LEN, "fl_writer");
+
 #endif

@@ -86,12 +86,18 @@ void daemon_policy_check(struct daemon_policy *p)
 static void say_paused(struct daemon_policy *p, const struct knob_reply *reply)
 {
 	const struct knob_record *now = &reply->records[reply->which];
+	struct spf_probe *probe = policy_meter_probe(p->meter);
+	char who[96] = "", why[KNOB_WHY + 128];
 
 	if (!now->paused || p->records[reply->which].paused)
 		return;
+	if (reply->op != KNOB_PAUSE &&
+	    spf_probe_writer(probe, policy_knob_file(reply->which), who, sizeof(who)))
+		snprintf(who, sizeof(who), "not known");
+	snprintf(why, sizeof(why), "%s%s%s", now->why, *who ? "; last written by: " : "", who);
 	log_say(&p->daemon->log, LOG_WARNING, "policy: %s is paused: %s",
-		policy_knob_name(reply->which), now->why);
-	daemon_policy_note(p, "paused", NULL, now->why);
+		policy_knob_name(reply->which), why);
+	daemon_policy_note(p, "paused", NULL, why);
 }
 
 static void say_change(struct daemon_policy *p, const struct knob_reply *reply)
@@ -203,8 +209,10 @@ void daemon_policy_start_client(struct daemon_policy *p)
 	snprintf(dir, sizeof(dir), "%s/sys/vm",
 		 p->daemon->opts.proc ? p->daemon->opts.proc : "/proc");
 	err = knob_client_open(&opts, &p->client);
-	if (!err)
+	if (!err) {
+		spf_probe_own_writer(policy_meter_probe(p->meter), knob_client_pid(p->client));
 		return;
+	}
 	snprintf(p->no_client, sizeof(p->no_client),
 		 "faultline-knob cannot be started (%s); install it beside faultlined",
 		 strerror(-err));

@@ -157,6 +157,11 @@ int knob_client_ask(struct knob_client *client, enum knob_op op, enum policy_kno
 	return 0;
 }
 
+pid_t knob_client_pid(const struct knob_client *client)
+{
+	return client->pid;
+}
+
 bool knob_client_busy(const struct knob_client *client)
 {
 	return client->waiting || client->n;

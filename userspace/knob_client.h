@@ -6,6 +6,8 @@
 #ifndef FAULTLINE_KNOB_CLIENT_H
 #define FAULTLINE_KNOB_CLIENT_H
 
+#include <sys/types.h>
+
 #include "knob_wire.h"
 #include "loop.h"
 
@@ -31,6 +33,7 @@ int knob_client_open(const struct knob_client_opts *opts, struct knob_client **r
  */
 int knob_client_ask(struct knob_client *client, enum knob_op op, enum policy_knob which,
 		    uint32_t old, uint32_t new, const char *id);
+pid_t knob_client_pid(const struct knob_client *client);
 bool knob_client_busy(const struct knob_client *client);
 /* Closes the socket; waits timeout_ms at most for the process to do its last. NULL-safe. */
 void knob_client_close(struct knob_client *client, int timeout_ms);

@@ -4,6 +4,7 @@
  * moment, reads sums. What the numbers mean is for policy.c.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 
 #include "backoff.skel.h"
 #include "locked.skel.h"
+#include "setting.skel.h"
 #include "spf.skel.h"
 #include "spf_probe.h"
 #include "text.h"
@@ -23,6 +25,8 @@ struct spf_probe {
 	struct spf_bpf *cost; /* NULL: off */
 	struct locked_bpf *locked;
 	struct backoff_bpf *backoff;
+	struct setting_bpf *setting;
+	struct bpf_link *setting_link;
 	struct spf_feature_state features[SPF_NR_FEATURES];
 };
 
@@ -32,6 +36,28 @@ static void turn_off(struct spf_probe *probe, enum spf_feature feature, const ch
 
 	state->on = false;
 	snprintf(state->reason, sizeof(state->reason), "%s: %s", what, strerror(-err));
+}
+
+/* Attached for good: the root of the hierarchy sees the sysctls of all. */
+static void load_setting(struct spf_probe *probe)
+{
+	int fd = open("/sys/fs/cgroup", O_RDONLY | O_DIRECTORY | O_CLOEXEC), err = 0;
+
+	if (fd < 0)
+		err = -errno;
+	if (!err) {
+		probe->setting = setting_bpf__open_and_load();
+		err = probe->setting ? 0 : -errno;
+	}
+	if (!err) {
+		probe->setting_link =
+			bpf_program__attach_cgroup(probe->setting->progs.who_writes, fd);
+		err = probe->setting_link ? 0 : -errno;
+	}
+	if (fd >= 0)
+		close(fd);
+	if (err)
+		turn_off(probe, SPF_FEATURE_WRITER, "cgroup/sysctl at /sys/fs/cgroup", err);
 }
 
 /* The maps of the locked path are its own: one more element of three is no loss. */
@@ -45,6 +71,7 @@ static void load(struct spf_probe *probe)
 	probe->locked = locked_bpf__open_and_load();
 	if (!probe->locked)
 		turn_off(probe, SPF_FEATURE_LOCKED, "fentry on handle_mm_fault()", -errno);
+	load_setting(probe);
 	probe->backoff = backoff_bpf__open_and_load();
 	err = probe->backoff ? backoff_bpf__attach(probe->backoff) : -errno;
 	if (!err)
@@ -65,6 +92,8 @@ int spf_probe_open(struct spf_probe **ret_probe)
 		(struct spf_feature_state){.name = "locked", .on = true};
 	probe->features[SPF_FEATURE_WINDOWS] =
 		(struct spf_feature_state){.name = "windows", .on = true};
+	probe->features[SPF_FEATURE_WRITER] =
+		(struct spf_feature_state){.name = "writer", .on = true};
 	load(probe);
 	*ret_probe = probe;
 	return 0;
@@ -77,6 +106,8 @@ void spf_probe_close(struct spf_probe *probe)
 	spf_bpf__destroy(probe->cost);
 	locked_bpf__destroy(probe->locked);
 	backoff_bpf__destroy(probe->backoff);
+	bpf_link__destroy(probe->setting_link);
+	setting_bpf__destroy(probe->setting);
 	free(probe);
 }
 
@@ -267,5 +298,28 @@ int spf_probe_procs(struct spf_probe *probe, struct spf_proc **ret_procs, size_t
 		qsort(all.procs, all.n, sizeof(*all.procs), by_attempts);
 	*ret_procs = all.procs;
 	*ret_n = all.n;
+	return 0;
+}
+
+/* --- settings */
+
+void spf_probe_own_writer(struct spf_probe *probe, uint32_t own_tgid)
+{
+	if (probe->setting)
+		probe->setting->bss->own_tgid = own_tgid;
+}
+
+int spf_probe_writer(struct spf_probe *probe, const char *setting, char *buf, size_t size)
+{
+	char key[FL_SETTING_LEN] = "", comm[SNAPSHOT_COMM_LEN];
+	struct fl_writer writer;
+
+	if (!probe->setting_link)
+		return -ENOENT;
+	snprintf(key, sizeof(key), "vm/%s", setting);
+	if (bpf_map_lookup_elem(bpf_map__fd(probe->setting->maps.writers), key, &writer))
+		return -errno;
+	text_clean(comm, sizeof(comm), writer.comm, sizeof(writer.comm));
+	snprintf(buf, size, "%s (pid %u, uid %u)", comm, writer.tgid, writer.uid);
 	return 0;
 }

@@ -16,6 +16,7 @@ enum spf_feature {
 	SPF_FEATURE_COST, /* tracepoint spf_fault */
 	SPF_FEATURE_LOCKED, /* fentry and fexit of handle_mm_fault() */
 	SPF_FEATURE_WINDOWS, /* task_struct.spf_window, task iterator */
+	SPF_FEATURE_WRITER, /* who else has written a setting: cgroup/sysctl */
 	SPF_NR_FEATURES
 };
 
@@ -54,5 +55,9 @@ int spf_probe_read(struct spf_probe *probe, struct spf_samples *ret_samples);
  * 0 or -errno; free() it.
  */
 int spf_probe_procs(struct spf_probe *probe, struct spf_proc **ret_procs, size_t *ret_n);
+
+/* Who has written to a setting last, other than own_tgid: "sysctl (pid 12, uid 0)". -ENOENT. */
+void spf_probe_own_writer(struct spf_probe *probe, uint32_t own_tgid);
+int spf_probe_writer(struct spf_probe *probe, const char *setting, char *buf, size_t size);
 
 #endif

@@ -56,7 +56,7 @@ load() {
 }
 end() { kill "-$1" "$2"; wait "$2" 2>/dev/null || true; }
 
-features_work() { fl policy -O json | jq -e '.features | length == 3 and all(.on)'; }
+features_work() { fl policy -O json | jq -e '.features | length == 4 and all(.on)'; }
 costs_are_known() { true_that '.regime != "calm" and .costs.speculative_ns > 0 and .costs.locked_ns > 0 and .costs.look_ns > 0'; }
 process_is_shown() { true_that ".processes | any(.tgid == $load and (.sampled_by_reason | add) > 0)"; }
 outputs_have_it() {
@@ -103,6 +103,7 @@ overruled() {
 	daemon 'OnRestart=keep' && until_true true_that '.knobs[0].original != .knobs[0].value' || return
 	sysctl -q -w vm.spf_backoff_max=100
 	until_true true_that '.knobs[0].paused and (.knobs[1].paused | not)' &&
+		grep 'last written by: sysctl (pid [0-9]*, uid 0)' "$tmp/log" &&
 		fl policy | grep 'PAUSED: somebody else set vm.spf_backoff_max to 100' && value_is 100
 	local status=$?
 	end TERM "$daemon"

@@ -154,7 +154,7 @@ refused() {
 	CALM=1h daemon d enforce 'OnRestart=keep'
 	pass 1
 	echo 100 >"$VM/spf_backoff_max"
-	wait_for 10 said 'vm.spf_backoff_max is paused: somebody else set vm.spf_backoff_max to 100 (it was 8, set by us)'
+	wait_for 10 said 'vm.spf_backoff_max is paused: somebody else set vm.spf_backoff_max to 100 (it was 8, set by us).*; last written by: '
 	has '.knobs[0].paused' true
 	has '.knobs[1].paused' false
 	fl policy | grep -q 'vm.spf_backoff_max *100 .*PAUSED: somebody else set'
