@@ -65,7 +65,7 @@ static int ask(const struct cli *cli, json_t *request, json_t **ret_reply)
 /* What the daemon has passed on has been answered: how? */
 static int wait_for_outcome(const struct cli *cli, json_int_t ticket, const char *action)
 {
-	const struct timespec look = {.tv_nsec = LOOK_MS * 1000000};
+	const struct timespec look = {.tv_nsec = LOOK_MS * 1000000L};
 	json_t *reply;
 	int ret;
 

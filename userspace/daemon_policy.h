@@ -46,7 +46,8 @@ struct daemon_policy {
 	json_t *log;
 	/* daemon_policy_trace.c */
 	FILE *trace;
-	struct policy_limits traced_limits;
+	bool traced_limits; /* and the originals in them were these */
+	uint32_t traced_home[POLICY_NR_KNOBS];
 };
 
 /* daemon_policy_trace.c: what was measured and decided, for a replay. */

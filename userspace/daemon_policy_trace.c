@@ -49,7 +49,7 @@ void daemon_policy_trace_open(struct daemon_policy *p)
 		return;
 	}
 	fchmod(fileno(p->trace), 0600);
-	p->traced_limits = (struct policy_limits){.max_step = 0};
+	p->traced_limits = false;
 	put(p, "faultline_record",
 	    json_pack("{s:i, s:s, s:s}", "schema", SNAPSHOT_SCHEMA, "version", FAULTLINE_VERSION,
 		      "source", "policy"));
@@ -77,9 +77,12 @@ void daemon_policy_trace(struct daemon_policy *p)
 	if (!p->trace)
 		return;
 	turn_over(p);
-	if (memcmp(&p->limits, &p->traced_limits, sizeof(p->limits)) != 0)
+	/* the rest of the limits stays for life */
+	if (!p->traced_limits ||
+	    memcmp(p->limits.home, p->traced_home, sizeof(p->traced_home)) != 0)
 		put(p, "policy_limits", policy_limits_to_json(&p->limits));
-	p->traced_limits = p->limits;
+	memcpy(p->traced_home, p->limits.home, sizeof(p->traced_home));
+	p->traced_limits = true;
 	put(p, "policy_window", policy_window_to_json(&p->window));
 	if (p->decided)
 		put(p, "policy_decision", policy_decision_to_json(&p->decision));

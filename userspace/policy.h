@@ -89,8 +89,8 @@ struct policy_limits {
 
 #define POLICY_CONFIRM	  3 /* windows in a row until the kind of load counts as changed */
 #define POLICY_MIN_FAULTS 100 /* a window with fewer tells nothing of their cost */
-#define POLICY_FORGET_NS  (6 * 3600 * 1000000000ULL) /* what was best is searched for anew */
-#define POLICY_HOUR_NS	  (3600 * 1000000000ULL)
+#define POLICY_FORGET_NS  (6 * POLICY_HOUR_NS) /* what was best is searched for anew */
+#define POLICY_HOUR_NS	  (3600ULL * 1000000000)
 /* In all regimes together, as a multiple of max_changes: for a load that flutters. */
 #define POLICY_FLUTTER	 4
 #define POLICY_EVIDENCE	 200

@@ -69,9 +69,10 @@ static struct pool *pool_of(struct phase *phase, uint32_t value)
 	return &phase->pools[phase->n++];
 }
 
-int policy_sim_add(struct policy_sim *sim, const char *name, const struct policy_window *window)
+int policy_sim_add(struct policy_sim *sim, const char *phase_name,
+		   const struct policy_window *window)
 {
-	struct phase *phase = phase_of(sim, name);
+	struct phase *phase = phase_of(sim, phase_name);
 	struct pool *pool = phase ? pool_of(phase, window->value[B]) : NULL;
 	struct policy_window *grown;
 

@@ -20,7 +20,8 @@ struct policy_sim;
 struct policy_sim *policy_sim_new(void); /* NULL when out of memory */
 void policy_sim_free(struct policy_sim *sim); /* NULL-safe */
 /* Phases run in the order in which they were added first. -ENOMEM, -E2BIG. */
-int policy_sim_add(struct policy_sim *sim, const char *phase, const struct policy_window *window);
+int policy_sim_add(struct policy_sim *sim, const char *phase_name,
+		   const struct policy_window *window);
 
 struct policy_sim_phase {
 	char name[POLICY_SIM_NAME];

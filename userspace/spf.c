@@ -123,7 +123,7 @@ static ssize_t read_file(const char *path, char *buf, size_t size)
 
 int spf_read_vmstat(const char *path, struct spf_counts *ret_counts)
 {
-	char *text = malloc(MAX_VMSTAT);
+	char *text = calloc(1, MAX_VMSTAT);
 	ssize_t len;
 	int err;
 
