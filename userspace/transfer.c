@@ -11,8 +11,8 @@
 
 #include "transfer.h"
 
-#define BATCHES	    20
-#define ROUNDS	    1000
+#define BATCHES	    200
+#define ROUNDS	    100 /* short: both threads must run all the time */
 #define DEADLINE_NS 50000000ULL
 
 struct pingpong {
