@@ -31,7 +31,7 @@ struct daemon_policy {
 	char no_client[KNOB_WHY];
 	bool has_records; /* hello was said */
 	struct knob_record records[POLICY_NR_KNOBS];
-	struct policy_decision sent; /* asked for, not answered */
+	struct policy_decision sent; /* asked for; its reason is POLICY_NOTHING once answered */
 	char refused_id[POLICY_ID_LEN]; /* not to be asked again before */
 	uint64_t again_ns;
 	/* what operators have asked for: a number each, and how the last one ended */

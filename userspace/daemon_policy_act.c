@@ -47,9 +47,11 @@ static int ask(struct daemon_policy *p, enum knob_op op, enum policy_knob which,
 static int ask_for(struct daemon_policy *p, const struct policy_decision *decision, bool operator)
 {
 	enum knob_op op = decision->reason == POLICY_QUIET ? KNOB_RESTORE : KNOB_SET;
+	int err = ask(p, op, decision->knob, decision, operator);
 
-	p->sent = *decision;
-	return ask(p, op, decision->knob, decision, operator);
+	if (!err)
+		p->sent = *decision;
+	return err;
 }
 
 void daemon_policy_carry_out(struct daemon_policy *p, uint64_t now_ns)
@@ -150,6 +152,7 @@ static void on_gone(struct daemon_policy *p)
 	p->client = NULL;
 	p->has_records = false;
 	p->n_by_operator = 0;
+	p->sent.reason = POLICY_NOTHING;
 	p->answered = p->asked;
 	p->outcome = -EPIPE;
 	snprintf(p->outcome_why, sizeof(p->outcome_why), "%s", p->no_client);
@@ -172,8 +175,10 @@ static void on_knob(void *arg, const struct knob_reply *reply)
 			memcpy(p->outcome_why, reply->why, sizeof(p->outcome_why));
 		}
 	}
-	if (reply->op == KNOB_SET || (reply->op == KNOB_RESTORE && p->sent.reason == POLICY_QUIET))
+	if (p->sent.reason && (reply->op == KNOB_SET || reply->op == KNOB_RESTORE)) {
 		say_change(p, reply);
+		p->sent.reason = POLICY_NOTHING;
+	}
 	if (reply->op < KNOB_HELLO)
 		say_paused(p, reply);
 	memcpy(p->records, reply->records, sizeof(p->records));
@@ -266,6 +271,8 @@ int daemon_policy_act(struct daemon_policy *p, const struct control_request *req
 			      "Mode=enforce in [policy] and restart the daemon");
 	if (!p->client)
 		return refuse(-EPIPE, why, p->no_client);
+	if (p->sent.reason)
+		return refuse(-EAGAIN, why, "a change is being made just now; try again");
 	p->outcome = 0;
 	p->outcome_why[0] = '\0';
 	if (request->action == CONTROL_APPLY) {
@@ -273,7 +280,6 @@ int daemon_policy_act(struct daemon_policy *p, const struct control_request *req
 		p->asked += !err;
 		return err;
 	}
-	p->sent.reason = POLICY_NOTHING;
 	for (int k = 0; k < POLICY_NR_KNOBS && !err; k++) {
 		if (!is_meant(k, request->what))
 			continue;

@@ -123,13 +123,17 @@ static bool propose(const struct policy_limits *limits, struct policy_state *sta
 static void say_break_even(struct policy_state *state)
 {
 	double rent = state->ok_ns - state->locked_ns;
+	uint32_t value = policy_break_even(state, &state->base);
+	char even[32] = "never";
 
+	if (value != POLICY_NEVER)
+		snprintf(even, sizeof(even), "at %u", value);
 	say(&state->want,
 	    "%s: a look costs %.0f ns, a needless speculation %.0f ns, %.2f %% abort at %.0f ns: "
-	    "break-even %u",
+	    "even %s",
 	    policy_regime_name(state->regime), state->probe_ns, rent > 0 ? rent : 0,
 	    state->base.attempts ? 100.0 * state->base.aborts / state->base.attempts : 0,
-	    state->abort_ns, policy_break_even(state, &state->base));
+	    state->abort_ns, even);
 }
 
 static void say_neighbour(struct policy_state *state)

@@ -166,7 +166,11 @@ void policy_epoch_add(struct policy_epoch *epoch, const struct policy_window *wi
 double policy_epoch_mean(const struct policy_epoch *epoch);
 /* Is a better than b: by pct percent, and by twice the standard error? */
 bool policy_better(const struct policy_epoch *a, const struct policy_epoch *b, uint32_t pct);
-/* The threshold where rent equals price, a power of two, not yet within any range. */
+/*
+ * The threshold where rent equals price, a power of two, not yet within any range;
+ * POLICY_NEVER if renting costs nothing.
+ */
+#define POLICY_NEVER (1u << 31)
 uint32_t policy_break_even(const struct policy_state *state, const struct policy_epoch *epoch);
 
 /* policy_limits.c: what is good for a production host, for the originals given. */

@@ -16,7 +16,6 @@
 #define WRITER_RATE   10 /* waits of writers a second */
 #define CALM_FRACTION 4 /* of busy_rate */
 #define SIGMAS	      2.0
-#define LARGEST	      (1u << 31)
 
 static double rate(uint64_t n, uint64_t dur_ns)
 {
@@ -129,8 +128,8 @@ uint32_t policy_break_even(const struct policy_state *state, const struct policy
 		rent = 0; /* without the lock it is cheaper even when the lock is free */
 	if (epoch->attempts)
 		rent += (double)epoch->aborts / (double)epoch->attempts * state->abort_ns;
-	if (rent * LARGEST <= state->probe_ns)
-		return LARGEST;
+	if (rent * POLICY_NEVER <= state->probe_ns)
+		return POLICY_NEVER;
 	value = state->probe_ns / rent;
 	return value < 1 ? 1 : 1u << (unsigned int)log2(value);
 }

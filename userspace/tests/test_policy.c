@@ -198,7 +198,7 @@ static void test_break_even(void **state)
 	epoch.aborts = 1; /* 300 / 0.5 = 600 */
 	assert_int_equal(policy_break_even(&s, &epoch), 512);
 	epoch.aborts = 0;
-	assert_int_equal(policy_break_even(&s, &epoch), 1u << 31);
+	assert_int_equal(policy_break_even(&s, &epoch), POLICY_NEVER);
 }
 
 static void test_better(void **state)
@@ -264,7 +264,7 @@ static void test_break_even_first(void **state)
 	to_break_even(&w);
 	assert_string_equal(w.decision.evidence,
 			    "readers: a look costs 800 ns, a needless speculation 100 ns, 0.00 % "
-			    "abort at 500 ns: break-even 8");
+			    "abort at 500 ns: even at 8");
 	assert_string_equal(policy_id(&w.decision, buf), "backoff_max-64-8-break-even");
 	assert_string_equal(policy_do(&w.decision, line), "sysctl -w vm.spf_backoff_max=8");
 	assert_string_equal(policy_undo(&w.decision, line), "sysctl -w vm.spf_backoff_max=64");
@@ -395,6 +395,7 @@ static void test_upwards(void **state)
 	w.window.ok.ns = 100 * LOCKED_NS; /* renting is free */
 	quiet_steps(&w, 6);
 	decides(&w, POLICY_BREAK_EVEN, B, 64, 512);
+	assert_string_equal(w.decision.evidence + strlen(w.decision.evidence) - 12, ": even never");
 	/* break-even where we are: looks are in vain, so up */
 	set_up(&w);
 	readers(&w, 0);
