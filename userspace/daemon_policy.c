@@ -54,14 +54,14 @@ static void sample_off(void *arg)
 /* Only under contention: a calm host has nothing to be measured, and pays nothing. */
 static void sample(struct daemon_policy *p, uint64_t now_ns)
 {
+	bool settled = policy_costs_known(&p->state) && p->state.stage == POLICY_HOLD;
 	bool busy = policy_classify(&p->limits, &p->window, p->state.regime) != POLICY_CALM;
 
 	if (!busy || p->sampling || now_ns < p->next_sample_ns || !p->sample_timer)
 		return;
 	policy_meter_sample(p->meter, true);
 	p->sampling = true;
-	p->next_sample_ns = now_ns + (policy_costs_known(&p->state) ? POLICY_SAMPLE_EVERY_NS
-								    : POLICY_FIRST_EVERY_NS);
+	p->next_sample_ns = now_ns + (settled ? POLICY_SAMPLE_EVERY_NS : POLICY_SEARCH_EVERY_NS);
 	loop_timer_set(p->sample_timer, POLICY_SAMPLE_NS, 0);
 }
 

@@ -9,7 +9,7 @@
 #include "policy_meter.h"
 
 #define POLICY_SAMPLE_EVERY_NS 10000000000ULL /* costs are sampled so often */
-#define POLICY_FIRST_EVERY_NS  1000000000ULL /* until they are known */
+#define POLICY_SEARCH_EVERY_NS 1000000000ULL /* while a value is measured */
 #define POLICY_SAMPLE_NS       100000000ULL /* for so long */
 #define POLICY_AGAIN_NS	       60000000000ULL /* what was refused is asked again */
 #define POLICY_LOG_ENTRIES     100
