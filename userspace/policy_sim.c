@@ -105,6 +105,28 @@ static void reckon_pool(struct pool *pool)
 	pool->next = 0;
 }
 
+/*
+ * Where others have a cost, a value without one, whose costs could not be
+ * measured, is as good as not recorded: it must not look cheap.
+ */
+static void reckon_pools(struct phase *phase)
+{
+	bool any = false;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < phase->n; i++) {
+		reckon_pool(&phase->pools[i]);
+		any |= phase->pools[i].mean_ns > 0;
+	}
+	for (size_t i = 0; i < phase->n; i++) {
+		if (any && !(phase->pools[i].mean_ns > 0))
+			free(phase->pools[i].windows);
+		else
+			phase->pools[kept++] = phase->pools[i];
+	}
+	phase->n = kept;
+}
+
 static int ascending(const void *a, const void *b)
 {
 	const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
@@ -147,8 +169,6 @@ static void reckon_phase(struct phase *phase, struct policy_sim_result *result,
 			 struct policy_sim_phase *out)
 {
 	memcpy(out->name, phase->name, sizeof(out->name));
-	for (size_t i = 0; i < phase->n; i++)
-		reckon_pool(&phase->pools[i]);
 	for (size_t v = 0; v < result->n_values; v++) {
 		struct pool *pool = nearest(phase, result->values[v]);
 
@@ -250,6 +270,8 @@ int policy_sim_run(struct policy_sim *sim, const struct policy_limits *limits, u
 	bool any = false;
 	int err;
 
+	for (size_t i = 0; i < sim->n; i++)
+		reckon_pools(&sim->phases[i]);
 	err = find_values(sim, &result);
 	if (err)
 		return err;

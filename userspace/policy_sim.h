@@ -44,7 +44,7 @@ struct policy_sim_result {
 };
 
 /*
- * Each phase for so many windows, its recorded ones over and over. The range of the
+ * Once. Each phase for so many windows, its recorded ones over and over. The range of the
  * limits is narrowed to what was recorded. -ENODATA: nothing was recorded at two
  * values in any phase; -ENODATA also when no window has a cost.
  */

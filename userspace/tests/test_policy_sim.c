@@ -101,6 +101,29 @@ static void test_unrecorded(void **state)
 	policy_sim_free(sim);
 }
 
+/* A value at which costs could not be measured must not look as if it cost nothing. */
+static void test_cost_not_measured(void **state)
+{
+	struct policy_sim *sim = policy_sim_new();
+	struct policy_sim_result *r = calloc(1, sizeof(*r));
+	struct policy_window w = window(4096, 1000);
+	struct policy_limits limits;
+
+	(void)state;
+	policy_default_limits(home, &limits);
+	add(sim, "one", 64, 1000);
+	add(sim, "one", 512, 2000);
+	w.probe_ns = 0;
+	assert_int_equal(policy_sim_add(sim, "one", &w), 0);
+	assert_int_equal(policy_sim_run(sim, &limits, 300, r), 0);
+	assert_int_equal(r->n_values, 2);
+	assert_int_equal(r->values[1], 512);
+	assert_int_equal(r->phases[0].end, 64);
+	assert_true(near(r->fixed_share[1], 0.5));
+	free(r);
+	policy_sim_free(sim);
+}
+
 static void test_nothing_to_compare(void **state)
 {
 	struct policy_sim *sim = policy_sim_new();
@@ -286,6 +309,7 @@ int main(void)
 		cmocka_unit_test(test_compares),
 		cmocka_unit_test(test_unrecorded),
 		cmocka_unit_test(test_nothing_to_compare),
+		cmocka_unit_test(test_cost_not_measured),
 		cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_replay),
 		cmocka_unit_test(test_missing_decision),
