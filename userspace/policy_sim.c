@@ -172,10 +172,9 @@ static void reckon_phase(struct phase *phase, struct policy_sim_result *result,
 	for (size_t v = 0; v < result->n_values; v++) {
 		struct pool *pool = nearest(phase, result->values[v]);
 
-		if (pool->value != result->values[v])
-			continue;
 		out->fixed_ns[v] = pool->mean_ns;
-		if (pool->mean_ns > 0 && (!out->best || pool->mean_ns < out->best_ns)) {
+		if (pool->mean_ns > 0 && pool->value == result->values[v] &&
+		    (!out->best || pool->mean_ns < out->best_ns)) {
 			out->best = pool->value;
 			out->best_ns = pool->mean_ns;
 		}

@@ -27,7 +27,7 @@ struct policy_sim_phase {
 	char name[POLICY_SIM_NAME];
 	uint32_t best; /* the fixed value that was best in it */
 	double best_ns, policy_ns; /* a fault costs, on average */
-	double fixed_ns[POLICY_SIM_VALUES]; /* by the values of the result; 0: not recorded */
+	double fixed_ns[POLICY_SIM_VALUES]; /* by the values of the result; 0: not known */
 	uint32_t changes; /* that the policy made */
 	uint32_t hourly; /* the most in any hour */
 	uint32_t end; /* the value at its end */

@@ -291,3 +291,17 @@ refused() {
 	[ "$status" = 1 ]
 	[[ $output == *"not decided as recorded: line "*"recorded backoff_max-8-63-calm, decided backoff_max-8-64-calm"* ]]
 }
+
+# The corpus was recorded by scripts/policy-record on 6.1-patched, in emulated guests of
+# three and four CPUs on a busy machine.
+@test "on recorded loads the policy is within 5 % of the best fixed value, and changes little" {
+	corpus=$BATS_TEST_DIRNAME/corpus/policy
+	"$O/faultline" policy simulate "$corpus"/{readers.64,readers.8,readers.1,writers,calm.64}.jsonl -d 1h -O json >"$DIR/result"
+	jq . "$DIR/result"
+	jq -e '.phases | map(select(.best_ns > 0)) | length >= 2' "$DIR/result"
+	jq -e '.phases | all(.policy_ns <= .best_ns * 1.05)' "$DIR/result"
+	jq -e '.phases | all(.changes_an_hour <= 6)' "$DIR/result"
+	jq -e '.phases[-1] | .phase == "calm" and .end == 64' "$DIR/result"
+	# one value for all, if it is not the best one, is worse
+	jq -e '.policy_share as $share | .fixed | map(select(.threshold != 64)) | all(.share < $share)' "$DIR/result"
+}
