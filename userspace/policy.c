@@ -286,13 +286,13 @@ static void busy(const struct policy_limits *limits, struct policy_state *state,
 	}
 	if (cost > 0)
 		policy_epoch_add(&state->epoch, window, cost);
-	if (state->epoch.n < limits->epoch_windows && state->stage == POLICY_HOLD) {
+	if (!policy_epoch_done(limits, &state->epoch) && state->stage == POLICY_HOLD) {
 		say(note, "%s", state->held);
 		return;
 	}
-	if (state->epoch.n < limits->epoch_windows) {
-		say(note, "%s: measuring, window %u of %u", policy_regime_name(state->regime),
-		    state->epoch.n, limits->epoch_windows);
+	if (!policy_epoch_done(limits, &state->epoch)) {
+		say(note, "%s: measuring, window %u of %u or more",
+		    policy_regime_name(state->regime), state->epoch.n, limits->epoch_windows);
 		return;
 	}
 	if (state->stage == POLICY_TRIAL) {

@@ -82,11 +82,12 @@ struct policy_limits {
 	uint32_t max_changes; /* an hour, while the load is of one kind; at least 2 */
 	uint32_t busy_rate; /* faults a second that meet contention: below a quarter it is calm */
 	uint32_t hysteresis_pct; /* a better value must be better by this */
-	uint32_t epoch_windows; /* windows that a value is measured for */
+	uint32_t epoch_windows; /* that a value is measured for; if it varies, up to four times */
 	uint64_t cooldown_ns; /* between changes; taking one back does not wait */
 	uint64_t calm_ns; /* calm for so long: back home */
 };
 
+#define POLICY_PATIENCE	  4 /* so many times epoch_windows where the cost varies */
 #define POLICY_CONFIRM	  3 /* windows in a row until the kind of load counts as changed */
 #define POLICY_MIN_FAULTS 100 /* a window with fewer tells nothing of their cost */
 #define POLICY_FORGET_NS  (6 * POLICY_HOUR_NS) /* what was best is searched for anew */
@@ -164,6 +165,8 @@ double policy_cost(const struct policy_state *state, const struct policy_window 
 void policy_epoch_add(struct policy_epoch *epoch, const struct policy_window *window,
 		      double cost_ns);
 double policy_epoch_mean(const struct policy_epoch *epoch);
+/* Is its mean known as well as a difference of the hysteresis asks for, or not in time? */
+bool policy_epoch_done(const struct policy_limits *limits, const struct policy_epoch *epoch);
 /* Is a better than b: by pct percent, and by twice the standard error? */
 bool policy_better(const struct policy_epoch *a, const struct policy_epoch *b, uint32_t pct);
 /*

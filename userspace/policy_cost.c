@@ -112,6 +112,16 @@ static double standard_error_sq(const struct policy_epoch *epoch)
 	return sq > 0 ? sq / epoch->n : 0;
 }
 
+bool policy_epoch_done(const struct policy_limits *limits, const struct policy_epoch *epoch)
+{
+	double precise = policy_epoch_mean(epoch) * limits->hysteresis_pct / 100.0;
+
+	if (epoch->n < limits->epoch_windows)
+		return false;
+	return standard_error_sq(epoch) <= precise * precise ||
+	       epoch->n >= POLICY_PATIENCE * limits->epoch_windows;
+}
+
 bool policy_better(const struct policy_epoch *a, const struct policy_epoch *b, uint32_t pct)
 {
 	double mean_a = policy_epoch_mean(a), mean_b = policy_epoch_mean(b);

@@ -216,6 +216,25 @@ static void test_better(void **state)
 	assert_false(policy_better(&a, &b, 3));
 }
 
+/* A cost that varies is measured for longer, but not for ever. */
+static void test_epoch_done(void **state)
+{
+	/* mean 100: done when the variance divided by n is at most 3 squared */
+	struct policy_epoch e = {.n = 4, .sum_ns = 400, .sum_sq = 40000};
+	struct policy_limits limits = {.epoch_windows = 5, .hysteresis_pct = 3};
+
+	(void)state;
+	assert_false(policy_epoch_done(&limits, &e)); /* too short */
+	e = (struct policy_epoch){.n = 5, .sum_ns = 500, .sum_sq = 50000 + 4 * 44};
+	assert_true(policy_epoch_done(&limits, &e)); /* 44 / 5 = 8.8 */
+	e.sum_sq = 50000 + 4 * 46; /* 9.2 */
+	assert_false(policy_epoch_done(&limits, &e));
+	e = (struct policy_epoch){.n = 19, .sum_ns = 1900, .sum_sq = 190000 + 1e6};
+	assert_false(policy_epoch_done(&limits, &e));
+	e.n = 20;
+	assert_true(policy_epoch_done(&limits, &e)); /* long enough */
+}
+
 static void test_calm_does_nothing(void **state)
 {
 	struct world w;
@@ -547,7 +566,7 @@ static void test_regime_change_drops_decision(void **state)
 	decides(&w, POLICY_BREAK_EVEN, B, 64, 8);
 	decides(&w, POLICY_BREAK_EVEN, B, 64, 8);
 	quiet_steps(&w, 1);
-	assert_string_equal(w.decision.evidence, "writers: measuring, window 1 of 5");
+	assert_string_equal(w.decision.evidence, "writers: measuring, window 1 of 5 or more");
 }
 
 static void test_drift(void **state)
@@ -579,7 +598,7 @@ static void test_few_faults(void **state)
 	readers(&w, 0);
 	w.window.counts.n[SPF_FAULTS] = 99;
 	quiet_steps(&w, 50);
-	assert_string_equal(w.decision.evidence, "readers: measuring, window 0 of 5");
+	assert_string_equal(w.decision.evidence, "readers: measuring, window 0 of 5 or more");
 }
 
 /* A load that changes its kind all the time gets no more than four budgets an hour. */
@@ -624,6 +643,7 @@ int main(void)
 		cmocka_unit_test(test_learn),
 		cmocka_unit_test(test_break_even),
 		cmocka_unit_test(test_better),
+		cmocka_unit_test(test_epoch_done),
 		cmocka_unit_test(test_calm_does_nothing),
 		cmocka_unit_test(test_needs_measured_costs),
 		cmocka_unit_test(test_one_window_is_no_regime),

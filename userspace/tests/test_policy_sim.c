@@ -303,6 +303,46 @@ static void test_bad_trace(void **state)
 	}
 }
 
+/* --- what was recorded on a patched kernel (scripts/policy-record) */
+
+static void add_recorded(struct policy_sim *sim, const char *file)
+{
+	struct policy_trace trace = {.windows = 0};
+	char path[512], why[200] = "";
+	FILE *in;
+
+	snprintf(path, sizeof(path), "%.*s/corpus/policy/%s",
+		 (int)(strrchr(__FILE__, '/') - __FILE__), __FILE__, file);
+	in = fopen(path, "r");
+	if (!in)
+		fail_msg("%s: %s; run this in the project's folder", path, strerror(errno));
+	if (policy_trace_read(in, "", sim, &trace, why, sizeof(why)))
+		fail_msg("%s: %s", path, why);
+	fclose(in);
+}
+
+/* Where the original is the best, what is tried costs little, and is taken back. */
+static void test_stays_at_the_best_recorded(void **state)
+{
+	struct policy_sim *sim = policy_sim_new();
+	struct policy_sim_result *r = calloc(1, sizeof(*r));
+	struct policy_limits limits;
+
+	(void)state;
+	add_recorded(sim, "writers.jsonl");
+	add_recorded(sim, "calm.64.jsonl");
+	policy_default_limits(home, &limits);
+	assert_int_equal(policy_sim_run(sim, &limits, 3600, r), 0);
+	assert_int_equal(r->phases[0].best, 64);
+	assert_int_equal(r->phases[0].end, 64);
+	assert_true(r->phases[0].changes > 0);
+	assert_true(r->phases[0].hourly <= 6);
+	assert_true(r->phases[0].policy_ns < 1.02 * r->phases[0].best_ns);
+	assert_int_equal(r->phases[1].end, 64);
+	free(r);
+	policy_sim_free(sim);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -314,6 +354,7 @@ int main(void)
 		cmocka_unit_test(test_replay),
 		cmocka_unit_test(test_missing_decision),
 		cmocka_unit_test(test_bad_trace),
+		cmocka_unit_test(test_stays_at_the_best_recorded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
