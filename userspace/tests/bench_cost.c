@@ -136,7 +136,8 @@ static void pass_time(struct session *session)
 	struct pollfd none = {.fd = -1};
 
 	poll(&none, 0, ROUND_MS);
-	session_drain(session);
+	while (session_drain(session) > 0)
+		;
 }
 
 static int take(struct session *session, struct sample *ret)

@@ -49,6 +49,17 @@ static int set(struct session_opts *opts, const char *text)
 	return 0;
 }
 
+/* All of it. */
+static int drain(struct session *session)
+{
+	int err;
+
+	do
+		err = session_drain(session);
+	while (err > 0);
+	return err;
+}
+
 /* Until there is something on stdin. */
 static int measure(struct session *session)
 {
@@ -60,10 +71,10 @@ static int measure(struct session *session)
 		if (poll(fds, 2, 250) < 0 && errno != EINTR)
 			return -errno;
 		if (fds[0].revents)
-			return slow ? 0 : session_drain(session);
+			return slow ? 0 : drain(session);
 		if (slow)
 			continue;
-		err = session_drain(session);
+		err = drain(session);
 		if (!err)
 			err = session_poll(session);
 		if (err)
