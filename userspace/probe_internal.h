@@ -28,7 +28,7 @@ struct probe {
 	struct ring_buffer *ring;
 	probe_event_fn on_event;
 	void *on_event_arg;
-	unsigned int taken; /* events, by this call of probe_drain() */
+	uint64_t drain_until_ns; /* when this call of probe_drain() has to end */
 	unsigned int n_cpus;
 	uint32_t hot[64];
 	size_t n_hot;

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -13,8 +14,16 @@
 
 #include "probe_internal.h"
 
-/* Events that are taken at once: a callback may write a file for each of them. */
-#define DRAIN_MAX 64
+/* So long events are taken at once: a callback may write a file for each of them. */
+#define DRAIN_NS 10000000
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
 
 static int take_event(void *arg, void *data, size_t size)
 {
@@ -22,7 +31,7 @@ static int take_event(void *arg, void *data, size_t size)
 
 	if (size >= sizeof(struct fl_event) && probe->on_event)
 		probe->on_event(probe->on_event_arg, data);
-	return ++probe->taken < DRAIN_MAX ? 0 : -EAGAIN;
+	return now_ns() < probe->drain_until_ns ? 0 : -EAGAIN;
 }
 
 int probe_events_open(struct probe *probe)
@@ -58,7 +67,7 @@ int probe_drain(struct probe *probe)
 {
 	int n;
 
-	probe->taken = 0;
+	probe->drain_until_ns = now_ns() + DRAIN_NS;
 	n = ring_buffer__consume(probe->ring);
 	if (n == -EAGAIN)
 		return 1;
