@@ -44,6 +44,7 @@ struct config {
 	uint32_t incident_millipct; /* Ratio=100%: waiting time of all threads to window */
 	uint64_t incident_max_bytes; /* MaxDisk=64M */
 	uint32_t incident_max_files; /* MaxFiles=200 */
+	uint64_t incident_max_age_ns; /* MaxAge=90d; 0: any */
 	uint64_t incident_cooldown_ns; /* Cooldown=30s, one process */
 	/* [breaker] */
 	bool breaker; /* Enabled=yes */

@@ -79,6 +79,7 @@ static struct incident_opts incident_opts(const struct config *c)
 	return (struct incident_opts){.dir = c->incident_dir,
 				      .max_bytes = c->incident_max_bytes,
 				      .max_files = c->incident_max_files,
+				      .max_age_ns = c->incident_max_age_ns,
 				      .cooldown_ns = c->incident_cooldown_ns};
 }
 
@@ -127,6 +128,7 @@ static void reload(struct daemon *d)
 	set_log_level(d);
 	incidents = incident_opts(now);
 	incident_set_opts(d->incidents, &incidents);
+	d->next_trim_ns = 0;
 	control_set_max_clients(d->control, now->socket_max_clients);
 	loop_timer_set(d->poll_timer, now->interval_ns, now->interval_ns);
 	textfile_interval(d);

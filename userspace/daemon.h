@@ -29,6 +29,7 @@
 #define DAEMON_EPISODES	  16 /* processes in trouble that are remembered */
 #define DAEMON_CALM_NS	  2000000000ULL /* an episode ends so long after the last trouble */
 #define DAEMON_BASE_NS	  10000000000ULL /* records of lasting trouble cover at least this */
+#define DAEMON_TRIM_NS	  600000000000ULL /* records that grew too old are removed so often */
 #define DAEMON_STOP_NS	  900000000ULL /* SIGTERM to exit, at most */
 
 struct daemon_opts {
@@ -72,6 +73,7 @@ struct daemon {
 	struct control *control;
 	struct http *http;
 	struct incident_store *incidents;
+	uint64_t next_trim_ns; /* 0: at the next window */
 	struct render_metrics_state *metrics;
 	struct loop_source *session_source, *poll_timer, *cost_timer, *textfile_timer;
 	struct snapshot *before; /* at the end of the last window */

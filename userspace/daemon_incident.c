@@ -317,12 +317,30 @@ static void high_ratio(struct daemon *d, const struct hot_load *load)
 	}
 }
 
+/* Records that are too old, or too many since the last reload. */
+static void trim(struct daemon *d)
+{
+	uint64_t now_ns = daemon_now_ns();
+	int err;
+
+	if (now_ns < d->next_trim_ns)
+		return;
+	d->next_trim_ns = now_ns + DAEMON_TRIM_NS;
+	err = incident_trim(d->incidents, unix_ns());
+	if (err)
+		log_problem(&d->log, "retention", "%s: old records stay (%s)",
+			    d->config->incident_dir, strerror(-err));
+	else
+		log_solved(&d->log, "retention");
+}
+
 void daemon_incident_window(struct daemon *d, const struct snapshot *diff,
 			    const struct hot_load *loads, size_t n)
 {
 	update_open(d, diff);
 	if (!d->config->incidents)
 		return;
+	trim(d);
 	look_at_unfinished(d, diff);
 	for (size_t i = 0; i < n; i++)
 		if (wants_ratio(d, diff, &loads[i]))

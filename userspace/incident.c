@@ -153,27 +153,57 @@ static json_t *to_json(const struct incident *in, const json_t *snapshot)
 			 (json_t *)snapshot);
 }
 
-/* Room for bytes more, and one file more. */
-static int make_room(struct incident_store *store, uint64_t bytes, const char *keep)
+static bool too_old(const struct incident_store *store, const char *name, uint64_t now_ns)
+{
+	uint64_t time_ns = incident_dir_time_ns(name);
+
+	return store->opts.max_age_ns && time_ns < now_ns &&
+	       now_ns - time_ns > store->opts.max_age_ns;
+}
+
+static bool fits(const struct incident_store *store, const struct incident_dir *dir, uint64_t bytes,
+		 uint32_t files)
+{
+	return dir->files - dir->removed + files <= store->opts.max_files &&
+	       dir->bytes + bytes <= store->opts.max_bytes;
+}
+
+/*
+ * Room for bytes and files more: 0, or -errno of the folder, or of a removal without
+ * which there is none. With files 0 that of any removal.
+ */
+static int make_room(struct incident_store *store, uint64_t bytes, uint32_t files, const char *keep,
+		     uint64_t now_ns)
 {
 	struct incident_dir dir;
-	int err = incident_dir_scan(store->dir, false, &dir);
+	int err = incident_dir_scan(store->dir, false, &dir), ret = 0;
 
 	if (err)
 		return err;
 	for (size_t i = 0; i < dir.n; i++) { /* oldest first */
-		if (dir.files - dir.removed + 1 <= store->opts.max_files &&
-		    dir.bytes + bytes <= store->opts.max_bytes)
+		if (fits(store, &dir, bytes, files) && !too_old(store, dir.entries[i].name, now_ns))
 			break;
 		if (!strncmp(dir.entries[i].name, keep, strlen(keep)) && *keep)
 			continue; /* it is about to be replaced */
-		if (!incident_dir_remove(store->dir, &dir, i))
+		err = incident_dir_remove(store->dir, &dir, i);
+		if (err)
+			ret = err;
+		else
 			store->stats.removed++;
 	}
 	store->stats.files = dir.files - dir.removed;
 	store->stats.bytes = dir.bytes;
+	if (files && fits(store, &dir, bytes, files))
+		ret = 0;
 	incident_dir_free(&dir);
-	return 0;
+	return ret;
+}
+
+int incident_trim(struct incident_store *store, uint64_t now_unix_ns)
+{
+	int err = make_room(store, 0, 0, "", now_unix_ns);
+
+	return err == -ENOENT ? 0 : err; /* no folder yet */
 }
 
 static void make_id(struct incident_store *store, struct incident *incident)
@@ -204,7 +234,7 @@ static int write_record(struct incident_store *store, struct incident *incident,
 	if (!err)
 		err = make_dir(store->dir);
 	if (!err)
-		err = make_room(store, len + 1, incident->id);
+		err = make_room(store, len + 1, 1, incident->id, incident->time_unix_ns);
 	if (!err) {
 		text[len] = '\n'; /* in place of the terminator */
 		err = incident_dir_write(store->dir, incident->id, text, len + 1);

@@ -39,6 +39,7 @@ struct incident_opts {
 	const char *dir;
 	uint64_t max_bytes;
 	uint32_t max_files;
+	uint64_t max_age_ns; /* 0: any */
 	uint64_t cooldown_ns; /* one process, one kind */
 };
 
@@ -61,6 +62,12 @@ bool incident_due(struct incident_store *store, uint32_t tgid, uint64_t start_ns
  * on the disk (an older record of the same id stays as it was).
  */
 int incident_write(struct incident_store *store, struct incident *incident, const json_t *snapshot);
+
+/*
+ * Remove what is over the bounds, oldest first: by number and space when another
+ * record comes, by age (of the id, against this wall clock) with time. 0 or -errno.
+ */
+int incident_trim(struct incident_store *store, uint64_t now_unix_ns);
 
 struct incident_stats {
 	uint64_t written; /* records, rewriting not counted */

@@ -114,6 +114,17 @@ static size_t files_in(const char *path)
 	return n;
 }
 
+static void put(const char *dir, const char *name, const char *text)
+{
+	char path[256];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	f = fopen(path, "w");
+	fputs(text, f);
+	fclose(f);
+}
+
 static void test_write_and_read(void **state)
 {
 	char dir[128];
@@ -199,6 +210,73 @@ static void test_bounds(void **state)
 	incident_close(store);
 }
 
+/* By the id's time, whatever was done to the file; what has no id is not ours. */
+static void test_age(void **state)
+{
+	const uint64_t new_year = 1767225600ULL * S; /* 2026-01-01 */
+	struct incident_store *store = open_store(*state, 1 << 20, 10);
+	struct incident_opts opts = {.dir = *state, .max_bytes = 1 << 20, .max_files = 10};
+	struct incident in = sample(3600);
+	struct incident_stats stats;
+	json_t *snap = snapshot_of(10);
+
+	put(*state, "20251231T000000Z-1-1.json", "{}");
+	put(*state, "20251231T235959Z-1-1.json", "{}");
+	put(*state, "20261399T000000Z-1-1.json", "{}"); /* no date */
+	put(*state, "20251231T000000Z.txt", "not ours");
+	assert_int_equal(incident_trim(store, new_year), 0); /* no bound */
+	assert_int_equal(files_in(*state), 4);
+	opts.max_age_ns = 86400 * S;
+	incident_set_opts(store, &opts);
+	assert_int_equal(incident_trim(store, new_year - 86401 * S), 0);
+	assert_int_equal(incident_trim(store, new_year), 0); /* a day is not more than a day */
+	assert_int_equal(files_in(*state), 4);
+	assert_int_equal(incident_trim(store, new_year + S), 0);
+	assert_int_equal(files_in(*state), 3);
+	assert_int_equal(incident_trim(store, new_year + 86398 * S), 0);
+	assert_int_equal(files_in(*state), 3);
+	in.time_unix_ns = new_year + 86400 * S; /* the next record removes it as well */
+	assert_int_equal(incident_write(store, &in, snap), 0);
+	assert_int_equal(files_in(*state), 3);
+	incident_stats(store, &stats);
+	assert_int_equal(stats.removed, 2);
+	assert_int_equal(stats.files, 2);
+	json_decref(snap);
+	incident_close(store);
+}
+
+/* A bound that was lowered does not wait for the next record. */
+static void test_trim(void **state)
+{
+	struct incident_opts opts = {.dir = *state, .max_bytes = 1 << 20, .max_files = 2};
+	struct incident_store *store = open_store(*state, 1 << 20, 10);
+	json_t *snap = snapshot_of(10);
+	struct incident_stats stats;
+	struct incident in;
+
+	for (int i = 0; i < 5; i++) {
+		in = sample(i);
+		assert_int_equal(incident_write(store, &in, snap), 0);
+	}
+	incident_set_opts(store, &opts);
+	assert_int_equal(incident_trim(store, in.time_unix_ns), 0);
+	assert_int_equal(files_in(*state), 2);
+	opts.max_bytes = 1;
+	incident_set_opts(store, &opts);
+	assert_int_equal(incident_trim(store, in.time_unix_ns), 0);
+	incident_stats(store, &stats);
+	assert_int_equal(stats.files, 0);
+	assert_int_equal(stats.bytes, 0);
+	json_decref(snap);
+	incident_close(store);
+	assert_int_equal(rmdir(*state), 0);
+	assert_int_equal(
+		incident_open(&(struct incident_opts){.dir = *state, .max_files = 1}, &store), 0);
+	assert_int_equal(rmdir(*state), 0);
+	assert_int_equal(incident_trim(store, S), 0); /* nothing there, nothing to remove */
+	incident_close(store);
+}
+
 /* Killed at each step of the first write and of a rewrite. */
 static void test_killed_writer(void **state)
 {
@@ -254,17 +332,6 @@ static void test_killed_writer(void **state)
 		incident_close(store);
 	}
 	json_decref(snap);
-}
-
-static void put(const char *dir, const char *name, const char *text)
-{
-	char path[256];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	f = fopen(path, "w");
-	fputs(text, f);
-	fclose(f);
 }
 
 static void test_broken_files(void **state)
@@ -356,6 +423,9 @@ static void test_full_disk(void **state)
 	assert_int_equal(mount("none", *state, NULL, MS_REMOUNT | MS_RDONLY, NULL), 0);
 	in = sample(2);
 	assert_int_equal(incident_write(store, &in, small), -EROFS);
+	assert_int_equal(incident_trim(store, in.time_unix_ns), 0); /* nothing is due */
+	incident_set_opts(store, &(struct incident_opts){.dir = *state, .max_bytes = 10 << 20});
+	assert_int_equal(incident_trim(store, in.time_unix_ns), -EROFS);
 	incident_close(store);
 	assert_int_equal(umount(*state), 0);
 	json_decref(small);
@@ -389,6 +459,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_write_and_read, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_id_leads_out, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bounds, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_age, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_trim, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_killed_writer, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_broken_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cooldown, setup, teardown),
