@@ -129,6 +129,8 @@ static void reload(struct daemon *d)
 	incidents = incident_opts(now);
 	incident_set_opts(d->incidents, &incidents);
 	d->next_trim_ns = 0;
+	if (hook_set(d->hook, now->incident_hook, now->incident_hook_timeout_ns))
+		log_problem(&d->log, "reload", "[incident] Hook stays as it was: out of memory");
 	control_set_max_clients(d->control, now->socket_max_clients);
 	loop_timer_set(d->poll_timer, now->interval_ns, now->interval_ns);
 	textfile_interval(d);
@@ -262,6 +264,12 @@ static int open_extras(struct daemon *d)
 	if (err && d->config->incidents)
 		log_problem(&d->log, "incident", "%s: no records until this is solved (%s)",
 			    d->config->incident_dir, strerror(-err));
+	err = hook_new(d->loop, &d->log, &d->hook);
+	if (!err)
+		err = hook_set(d->hook, d->config->incident_hook,
+			       d->config->incident_hook_timeout_ns);
+	if (err)
+		return give_up(d, err, NULL);
 	d->metrics = render_metrics_new();
 	if (!d->metrics)
 		return give_up(d, -ENOMEM, NULL);
@@ -358,6 +366,7 @@ static void stop(struct daemon *d)
 	daemon_policy_close(d);
 	http_close(d->http);
 	session_close(d->session);
+	hook_free(d->hook);
 	incident_close(d->incidents);
 	render_metrics_free(d->metrics);
 	control_close(d->control); /* last: it says that nobody is there */

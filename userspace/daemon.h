@@ -12,6 +12,7 @@
 #include "breaker.h"
 #include "config.h"
 #include "control.h"
+#include "hook.h"
 #include "hot.h"
 #include "http.h"
 #include "incident.h"
@@ -73,6 +74,7 @@ struct daemon {
 	struct control *control;
 	struct http *http;
 	struct incident_store *incidents;
+	struct hook *hook;
 	uint64_t next_trim_ns; /* 0: at the next window */
 	struct render_metrics_state *metrics;
 	struct loop_source *session_source, *poll_timer, *cost_timer, *textfile_timer;

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -41,20 +42,44 @@ static int picture(struct daemon *d, const struct incident *in, struct snapshot 
 	return 0;
 }
 
+/* Whoever is to be woken hears of it once the record is there to be looked at. */
+static void tell(struct daemon *d, const struct incident *in, const struct snapshot *snap)
+{
+	struct verdict verdict;
+	struct hook_env *env;
+	char path[PATH_MAX];
+
+	if (!hook_on(d->hook))
+		return;
+	verdict_of(snap, in->tgid, &verdict);
+	incident_path(d->incidents, in->id, path, sizeof(path));
+	env = hook_env_new(path, in, &verdict);
+	if (env)
+		hook_run(d->hook, in->id, env);
+	else
+		log_problem(&d->log, "hook", "hook: not run for incident %s: out of memory",
+			    in->id);
+}
+
 static int write_record(struct daemon *d, struct incident *incident)
 {
 	char verdict[VERDICT_LINE];
 	struct snapshot *snap = NULL;
-	json_t *json = NULL;
+	json_t *json = NULL, *explained = NULL;
 	int err;
 
 	err = picture(d, incident, &snap);
 	if (!err) {
 		incident->verdict = verdict_line(verdict, sizeof(verdict), snap, incident->tgid);
+		incident->explained = explained = verdict_to_json(snap, incident->tgid);
 		json = snapshot_to_json(snap);
 		err = json ? incident_write(d->incidents, incident, json) : -ENOMEM;
 		incident->verdict = NULL;
+		incident->explained = NULL;
 	}
+	if (!err)
+		tell(d, incident, snap);
+	json_decref(explained);
 	json_decref(json);
 	snapshot_free(snap);
 	if (err)

@@ -149,8 +149,8 @@ static json_t *to_json(const struct incident *in, const json_t *snapshot)
 			 "verdict", in->verdict);
 	if (!head)
 		return NULL;
-	return json_pack("{s:i, s:o, s:O}", "schema", INCIDENT_SCHEMA, "incident", head, "snapshot",
-			 (json_t *)snapshot);
+	return json_pack("{s:i, s:o, s:O*, s:O}", "schema", INCIDENT_SCHEMA, "incident", head,
+			 "explained", (json_t *)in->explained, "snapshot", (json_t *)snapshot);
 }
 
 static bool too_old(const struct incident_store *store, const char *name, uint64_t now_ns)
@@ -204,6 +204,11 @@ int incident_trim(struct incident_store *store, uint64_t now_unix_ns)
 	int err = make_room(store, 0, 0, "", now_unix_ns);
 
 	return err == -ENOENT ? 0 : err; /* no folder yet */
+}
+
+void incident_path(const struct incident_store *store, const char *id, char *buf, size_t size)
+{
+	snprintf(buf, size, "%s/%s.json", store->dir, id);
 }
 
 static void make_id(struct incident_store *store, struct incident *incident)

@@ -4,7 +4,11 @@
  * bounded in number and space. Written by the daemon, read by anybody who may.
  *
  *   {"schema":1,"incident":{id,time_unix_ns,kind,tgid,start_ns,comm,cgroup,wait_ns,
- *    ratio_millipct,finished,host,verdict},"snapshot":{...}}
+ *    ratio_millipct,finished,host,verdict},"explained":{...},"snapshot":{...}}
+ *
+ * A record needs nothing of the host that it is of: stacks have their symbols, the
+ * snapshot has kernel, losses and what was not to be seen. "explained" is the verdict
+ * for programs (verdict_to_json); records of older versions do not have it.
  */
 #ifndef FAULTLINE_INCIDENT_H
 #define FAULTLINE_INCIDENT_H
@@ -33,6 +37,7 @@ struct incident {
 	uint64_t ratio_millipct; /* kind ratio: waiting time to window */
 	bool finished;
 	const char *verdict; /* one line; may be NULL */
+	const json_t *explained; /* may be NULL */
 };
 
 struct incident_opts {
@@ -63,6 +68,8 @@ bool incident_due(struct incident_store *store, uint32_t tgid, uint64_t start_ns
  */
 int incident_write(struct incident_store *store, struct incident *incident, const json_t *snapshot);
 
+/* The file of a record of this store, as in messages and for hooks; cut at size. */
+void incident_path(const struct incident_store *store, const char *id, char *buf, size_t size);
 /*
  * Remove what is over the bounds, oldest first: by number and space when another
  * record comes, by age (of the id, against this wall clock) with time. 0 or -errno.

@@ -20,7 +20,7 @@ teardown() { rm -rf "$DIR"; }
 copy() {
 	mkdir -p "$DIR/userspace" "$DIR/packaging"
 	cp README.md "$DIR"
-	cp userspace/README.md userspace/faultlined.c userspace/faultline.conf "$DIR/userspace"
+	cp userspace/README.md userspace/{faultlined,hook_env}.c userspace/faultline.conf "$DIR/userspace"
 	cp -r packaging/{man,prometheus,grafana,faultline-build-kernel} "$DIR/packaging"
 }
 
@@ -47,6 +47,7 @@ found() {
 	found packaging/man/faultline.1 '/^\.It Fl -svg/d' "OPTIONS: ('svg', '', 'FILE') is missing"
 	found packaging/man/faultline.1 '/^\.It 6$/d' 'faultline.1: EXIT STATUS: 6 is missing'
 	found packaging/man/faultlined.8 '/^\.It Fl -sample/d' 'faultlined.8: OPTIONS: sample is missing'
+	found packaging/man/faultlined.8 '/^\.It Ev FAULTLINE_INCIDENT_PID/d' 'INCIDENT HOOK: FAULTLINE_INCIDENT_PID is missing'
 	found packaging/man/faultline.conf.5 '/^\.It Li RingSize/d' 'faultline.conf.5: [measure] RingSize is missing'
 	found packaging/man/faultline-metrics.7 '/^\.It Li faultline_attached/d' 'faultline_attached is missing'
 	found packaging/man/faultline-metrics.7 '/^\.It Li waiters_full/d' 'reason waiters_full is missing'
@@ -60,6 +61,7 @@ found() {
 	copy
 	found packaging/man/faultline.1 's/^\.It Fl m , Fl -min-wait/.It Fl M , Fl -min-wait/' "('min-wait', 'M', 'TIME') is not there"
 	found packaging/man/faultline.1 's/^(\.It Fl -dir Ar) DIR/\1 FILE/' "('dir', '', 'FILE') is not there"
+	found packaging/man/faultlined.8 's/^(\.It Ev FAULTLINE_INCIDENT_)HOST/\1NODE/' 'FAULTLINE_INCIDENT_NODE is not there'
 	found packaging/man/faultline.conf.5 's/^(\.It Li StackMin)=.*/\1=1ms/' "StackMin: says ('1ms', False), it is ('10ms', False)"
 	found packaging/man/faultline.conf.5 '/^Control socket/,/^Takes effect/{/^Takes effect/d}' '[socket] Path: says'
 	found packaging/man/faultline-metrics.7 's/(faultline_attached Pq) gauge/\1 counter/' 'faultline_attached: says'
