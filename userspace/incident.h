@@ -94,6 +94,8 @@ void incident_stats(const struct incident_store *store, struct incident_stats *r
 typedef void (*incident_list_fn)(void *arg, const char *name, const json_t *incident,
 				 const char *problem);
 int incident_list(const char *path, incident_list_fn fn, void *arg);
+/* A record in any file, also one of another host: as incident_read(), or -errno of the file. */
+int incident_load(const char *path, json_t **ret_record, const char **ret_problem);
 /*
  * The whole record of this id. 0; -ENOENT; -EINVAL (no id); -EPROTO with *ret_problem
  * (static) for what is no record.

@@ -119,7 +119,9 @@ offered() {
 	[ "$(offered faultlined -- | sort)" = "$(options_of "$O/faultlined")" ]
 	[ "$(offered faultline report --by h)" = holder ]
 	[ "$(offered faultline report -O js | xargs)" = 'json jsonl' ]
-	[ "$(offered faultline incidents -n 3 '' | xargs)" = 'list show' ]
+	[ "$(offered faultline incidents -n 3 '' | xargs)" = 'list show export' ]
+	offered faultline incidents show README | grep -qx README.md
+	offered faultline incidents export x README | grep -qx README.md
 	[ -z "$(offered faultline report -d '')" ]
 	offered faultline explain "$$" | grep -qx "$$"
 	offered faultline show README | grep -qx README.md
@@ -135,6 +137,8 @@ zsh_offers() { PATH=$O:$PATH timeout -s KILL 60 scripts/tests/zsh-complete "$PWD
 	[ "$(zsh_offers 'faultline report --by h')" = holder ]
 	[ "$(zsh_offers 'faultline incidents -n 3 s')" = show ]
 	zsh_offers 'faultline show READ' | grep -qx README.md
+	zsh_offers 'faultline incidents show READ' | grep -qx README.md
+	zsh_offers 'faultline incidents export x READ' | grep -qx README.md
 }
 
 @test "all of it is installed" {

@@ -136,3 +136,37 @@ record() { mkdir -p "$DIR/incidents" && echo '{}' >"$DIR/incidents/$1-1-$2.json"
 	is incidents.files 2
 	[ -e "$DIR/incidents/notes.txt" ]
 }
+
+@test "a record is exported, and shown elsewhere from the file alone" {
+	freeze
+	configure 'Wait=1s\n[measure]\nStackMin=1ms'
+	daemon_start
+	contend_next
+	wait_for 30 stuck
+	wait_for 10 has_records 1
+	contend_next
+	wait_for 10 finished
+	daemon_stop
+	kill -KILL "$CONTEND"
+	id=$(basename "$(records)" .json)
+	"$DIR/faultline" incidents export "$id" "$DIR/for-a-colleague" --dir "$DIR/incidents"
+	[ "$(stat -c %a "$DIR/for-a-colleague")" = 600 ]
+	jq -e '.schema == 1 and .incident.host and .snapshot.meta.kernel and (.snapshot.meta | has("lost"))' "$DIR/for-a-colleague"
+	jq -e '.explained.holders[0].cause == "mmap" and (.snapshot.waits | length >= 3)' "$DIR/for-a-colleague"
+	rm -r "$DIR/incidents"
+	"$DIR/faultline" incidents show "$DIR/for-a-colleague" >"$DIR/here"
+	for text in "$id" "on $(hostname)" "kernel $(uname -r)" "by faultline $(cat "$BATS_TEST_DIRNAME/../../VERSION")" 'schema 1' \
+		"contend (pid $TARGET), cgroup /" 'blocked by' 'waits on record: [1-9]' 'in mmap' 'rwsem_down_' 'no waits lost'; do
+		grep -q "$text" "$DIR/here" || { echo "'$text' is not in:"; cat "$DIR/here"; return 1; }
+	done
+	# no privilege, no /proc, no symbols, no configuration, another time zone: not a byte differs
+	chmod 755 "$DIR"
+	chmod 644 "$DIR/for-a-colleague"
+	TZ=Asia/Tokyo FAULTLINE_KALLSYMS=/none unshare --mount sh -c 'mount -t tmpfs none /proc && mount -t tmpfs none /etc && mount -t tmpfs none /sys && exec "$@"' - \
+		"${NOBODY[@]}" "$DIR/faultline" incidents show "$DIR/for-a-colleague" >"$DIR/there"
+	diff "$DIR/here" "$DIR/there"
+	# a pipe and -o are as good as a file
+	"$DIR/faultline" incidents export "$DIR/for-a-colleague" | cmp - "$DIR/for-a-colleague"
+	"$DIR/faultline" incidents export "$DIR/for-a-colleague" -o "$DIR/copy"
+	cmp "$DIR/copy" "$DIR/for-a-colleague"
+}

@@ -356,12 +356,54 @@ static void test_broken_files(void **state)
 	assert_int_equal(listed.good, 1);
 	assert_int_equal(listed.bad, 6);
 	assert_int_equal(incident_read(dir, "20260102T000000Z-1-1", &doc, &problem), -EPROTO);
-	assert_non_null(strstr(problem, "truncated"));
+	assert_non_null(strstr(problem, "damaged: cut off"));
 	assert_int_equal(incident_read(dir, "20260102T000000Z-1-3", &doc, &problem), -EPROTO);
 	assert_non_null(strstr(problem, "newer"));
 	assert_int_equal(incident_list("/no/such/folder", count, &listed), -ENOENT);
 	json_decref(snap);
 	incident_close(store);
+}
+
+/* A file of any name: links are the caller's business, and so is where it is. */
+static void test_load(void **state)
+{
+	static const struct {
+		const char *text, *problem;
+	} rows[] = {
+		{"", "cut off"},
+		{"{\"schema\":1,\"incident\":{\"id\":\"2026", "cut off"},
+		{"hello", "cut off"},
+		{"{} {}", "cut off"},
+		{"{\"schema\":1,\"schema\":1}", "cut off"},
+		{"{}", "no incident record"},
+		{"{\"faultline_record\":{\"schema\":1}}", "no incident record"},
+		{"{\"schema\":1,\"incident\":{},\"snapshot\":{}}", "head is incomplete"},
+		{"{\"schema\":2,\"incident\":{},\"snapshot\":{}}", "newer"},
+		{"{\"schema\":1,\"incident\":{},\"snapshot\":{\"schema\":2}}", "newer"},
+	};
+	char path[128], link[128];
+	const char *problem;
+	json_t *doc = NULL;
+
+	snprintf(path, sizeof(path), "%s/file", (char *)*state);
+	snprintf(link, sizeof(link), "%s/link", (char *)*state);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		put(*state, "file", rows[i].text);
+		assert_int_equal(incident_load(path, &doc, &problem), -EPROTO);
+		assert_non_null(strstr(problem, rows[i].problem));
+	}
+	put(*state, "file",
+	    "{\"schema\":1,\"incident\":{\"id\":\"20260102T000000Z-1-1\",\"comm\":\"c\",\"kind\":"
+	    "\"wait\",\"tgid\":1,\"time_unix_ns\":1},\"snapshot\":{\"schema\":1}}");
+	assert_int_equal(symlink(path, link), 0);
+	assert_int_equal(incident_load(link, &doc, &problem), 0);
+	json_decref(doc);
+	assert_int_equal(incident_load("/no/such/file", &doc, &problem), -ENOENT);
+	assert_int_equal(incident_load(*state, &doc, &problem), -EPROTO);
+	assert_non_null(strstr(problem, "is no file"));
+	assert_int_equal(truncate(path, INCIDENT_MAX_FILE + 1), 0);
+	assert_int_equal(incident_load(path, &doc, &problem), -EPROTO);
+	assert_non_null(strstr(problem, "larger than any record"));
 }
 
 static void test_cooldown(void **state)
@@ -463,6 +505,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_trim, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_killed_writer, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_broken_files, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_load, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cooldown, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_full_disk, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_folder_that_cannot_be_made, setup, teardown),
