@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "daemon.h"
+#include "place.h"
 
 enum { EXIT_RUNTIME = 1, EXIT_USAGE = 2, EXIT_PERMISSION = 3, EXIT_KERNEL = 4 };
 
@@ -305,6 +306,17 @@ static int open_timers(struct daemon *d)
 	return 0;
 }
 
+/* In a container: what the operator would otherwise find out from what is not shown. */
+static void say_place(struct daemon *d)
+{
+	struct place place;
+
+	place_look("", &place);
+	for (int i = 0; i < PLACE_NR; i++)
+		if (!place.has[i] && place_is_warning(i))
+			log_say(&d->log, LOG_WARNING, "%s: %s", place_name(i), place_advice(i));
+}
+
 /* The first sample: from here on nothing is missed, and windows have a base. */
 static int first_sample(struct daemon *d)
 {
@@ -352,6 +364,7 @@ static int start(struct daemon *d)
 		code = open_timers(d);
 	if (code)
 		return code;
+	say_place(d);
 	err = daemon_policy_open(d);
 	if (err)
 		return give_up(d, err, NULL);
