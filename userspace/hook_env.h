@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What an incident hook is told: its whole environment. faultlined(8) documents
- * each variable. Pure.
+ * each variable. Reads nothing but its arguments and the name of the host.
  */
 #ifndef FAULTLINE_HOOK_ENV_H
 #define FAULTLINE_HOOK_ENV_H
