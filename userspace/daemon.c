@@ -75,15 +75,6 @@ static void set_log_level(struct daemon *d)
 	log_level_from_name(d->config->log_level, &d->log.level);
 }
 
-static struct incident_opts incident_opts(const struct config *c)
-{
-	return (struct incident_opts){.dir = c->incident_dir,
-				      .max_bytes = c->incident_max_bytes,
-				      .max_files = c->incident_max_files,
-				      .max_age_ns = c->incident_max_age_ns,
-				      .cooldown_ns = c->incident_cooldown_ns};
-}
-
 static void say_restart(void *arg, const char *name)
 {
 	log_say(arg, LOG_WARNING, "%s has changed: restart the daemon for it", name);
@@ -101,7 +92,6 @@ static void reload(struct daemon *d)
 {
 	struct problems problems = {.n = 0};
 	struct config *now, *old = d->config;
-	struct incident_opts incidents;
 	struct session_opts opts;
 	int err;
 
@@ -127,11 +117,7 @@ static void reload(struct daemon *d)
 	config_needs_restart(old, now, say_restart, &d->log);
 	d->config = now;
 	set_log_level(d);
-	incidents = incident_opts(now);
-	incident_set_opts(d->incidents, &incidents);
-	d->next_trim_ns = 0;
-	if (hook_set(d->hook, now->incident_hook, now->incident_hook_timeout_ns))
-		log_problem(&d->log, "reload", "[incident] Hook stays as it was: out of memory");
+	daemon_record_reload(d);
 	control_set_max_clients(d->control, now->socket_max_clients);
 	loop_timer_set(d->poll_timer, now->interval_ns, now->interval_ns);
 	textfile_interval(d);
@@ -255,20 +241,10 @@ static int open_session(struct daemon *d)
 /* What it can do without: said, and the rest goes on. */
 static int open_extras(struct daemon *d)
 {
-	struct incident_opts incidents = incident_opts(d->config);
 	char *why = NULL;
 	int err;
 
-	err = incident_open(&incidents, &d->incidents);
-	if (!d->incidents)
-		return give_up(d, err, NULL);
-	if (err && d->config->incidents)
-		log_problem(&d->log, "incident", "%s: no records until this is solved (%s)",
-			    d->config->incident_dir, strerror(-err));
-	err = hook_new(d->loop, &d->log, &d->hook);
-	if (!err)
-		err = hook_set(d->hook, d->config->incident_hook,
-			       d->config->incident_hook_timeout_ns);
+	err = daemon_record_open(d);
 	if (err)
 		return give_up(d, err, NULL);
 	d->metrics = render_metrics_new();
@@ -379,8 +355,7 @@ static void stop(struct daemon *d)
 	daemon_policy_close(d);
 	http_close(d->http);
 	session_close(d->session);
-	hook_free(d->hook);
-	incident_close(d->incidents);
+	daemon_record_close(d);
 	render_metrics_free(d->metrics);
 	control_close(d->control); /* last: it says that nobody is there */
 	daemon_episode_free(d);

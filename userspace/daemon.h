@@ -120,6 +120,16 @@ void daemon_incident_wait(struct daemon *d, const struct snapshot *one);
 void daemon_incident_window(struct daemon *d, const struct snapshot *diff,
 			    const struct hot_load *loads, size_t n);
 
+/* daemon_record.c: 0 or -errno. Open also when the folder cannot be used now: it is said. */
+int daemon_record_open(struct daemon *d);
+void daemon_record_reload(struct daemon *d); /* with d->config */
+void daemon_record_close(struct daemon *d);
+/* Write it, or write it again, and run the hook for it; failures are said. */
+int daemon_record_write(struct daemon *d, struct incident *incident);
+/* Remove what is too old, or too much since the last reload; every ten minutes. */
+void daemon_record_trim(struct daemon *d);
+uint64_t daemon_record_time(void); /* wall clock, ns */
+
 /* daemon_reply.c: what clients and scrapers get. */
 json_t *daemon_reply(void *daemon, const struct control_request *request, int *ret_err);
 int daemon_metrics(struct daemon *d, bool textfile, char **ret_text, size_t *ret_len);
