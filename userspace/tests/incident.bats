@@ -93,6 +93,30 @@ n_told() { [ "$(told ID | wc -l)" -ge "$1" ]; }
 	grep -q '^Uid:.65534' "$DIR/caps"
 }
 
+# As packaging/systemd/faultlined.service has it: user, capabilities, filter, no network.
+@test "a hook works in the confinement of the unit" {
+	command -v systemd-analyze >/dev/null || skip "no systemd-analyze to tell what the filter is"
+	storm
+	hook 'nice -n 5 true 2>nice\n./faultline incidents show "$FAULTLINE_INCIDENT_FILE" >shown.new && mv shown.new shown'
+	configure "Wait=1ms\nHook=$DIR/hook\n[measure]\nEventMin=10us\nStackMin=10us\n[hot]\nEventMin=10us"
+	chown 65534:65534 "$DIR"
+	cp "$BATS_TEST_DIRNAME/daemon_confined.py" "$DIR"
+	python3 "$DIR/daemon_confined.py" calls "$BATS_TEST_DIRNAME/../../packaging/systemd/faultlined.service" >"$DIR/calls"
+	caps=+bpf,+perfmon,+sys_admin,+sys_ptrace,+dac_read_search,+syslog
+	BEFORE=(unshare --net setpriv --reuid=65534 --regid=65534 --clear-groups --no-new-privs "--bounding-set=-all,$caps"
+		"--inh-caps=-all,$caps" "--ambient-caps=-all,$caps" python3 "$DIR/daemon_confined.py" run "$DIR/calls")
+	daemon_start
+	grep -q '^Seccomp:.2$' "/proc/$DAEMON/status"
+	contend_next
+	wait_for 15 test -s "$DIR/shown"
+	grep -q "contend (pid $TARGET)" "$DIR/shown"
+	grep -q 'rwsem_down_' "$DIR/shown"
+	[ -s "$DIR/nice" ] # the filter holds for the hook too
+	wait_for 5 above hook.run 0
+	is hook.failed 0
+	fl status -O json | jq -e '.problems == {}'
+}
+
 @test "a hook that cannot be run is said once, and a reload mends it" {
 	storm
 	configure "Wait=1ms\nCooldown=0\nHook=$DIR/hook"
