@@ -22,6 +22,7 @@ teardown() {
 	[ -z "${PIDS[*]}" ] || kill -KILL "${PIDS[@]}" 2>/dev/null
 	wait
 	! mountpoint -q "$DIR/small" || umount "$DIR/small"
+	[ ! -d "${CGROUP:-}" ] || wait_for 5 rmdir "$CGROUP"
 	[ -n "${BATS_TEST_COMPLETED:-}" ] || tail -n 20 "$DIR/log"
 	rm -rf "$DIR"
 }

@@ -136,6 +136,25 @@ counts_the_storm() {
 	jq -e '.place | (.host_pids | not) and (.host_cgroups | not) and .proc and .host_users and .btf' "$DIR/doctor"
 }
 
+@test "a container that is removed keeps its name, and takes nothing with it" {
+	root=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
+	id=$(printf '%064x' $$)
+	CGROUP=$root/docker-$id.scope
+	[ -n "$root" ] && mkdir "$CGROUP" || skip "no cgroup2 to make a cgroup in"
+	contend --hold storm --wait-by mprotect,mincore --waiters 2 --rounds 1 --hold-ms 600000 --quiet --cgroup "$CGROUP"
+	configure 'Enabled=no'
+	daemon_start
+	contend_next
+	named() { fl report -p "$TARGET" -O json | jq -e --arg name "docker:${id:0:12}" '.rows | any(.container == $name)'; }
+	wait_for 10 named
+	fl explain "$TARGET" | grep -q "^runs in  *docker:${id:0:12}$"
+	kill -KILL "$CONTEND" "$TARGET"
+	wait_for 10 rmdir "$CGROUP"
+	still_sampling
+	named
+	fl status -O json | jq -e '.problems == {}'
+}
+
 @test "stopped for a while and continued, it goes on, and counts what it missed" {
 	storm
 	configure 'Enabled=no\n[measure]\nEventMin=10us\n[hot]\nEventMin=10us'
