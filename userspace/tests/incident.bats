@@ -194,3 +194,11 @@ record() { mkdir -p "$DIR/incidents" && echo '{}' >"$DIR/incidents/$1-1-$2.json"
 	"$DIR/faultline" incidents export "$DIR/for-a-colleague" -o "$DIR/copy"
 	cmp "$DIR/copy" "$DIR/for-a-colleague"
 }
+
+@test "a recording is for its owner's eyes" {
+	configure
+	daemon_start
+	fl record -d 200ms -i 100ms -o "$DIR/recording"
+	[ "$(stat -c %a "$DIR/recording")" = 600 ]
+	"$DIR/faultline" show "$DIR/recording"
+}
