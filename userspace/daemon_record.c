@@ -140,13 +140,19 @@ int daemon_record_write(struct daemon *d, struct incident *incident)
 void daemon_record_trim(struct daemon *d)
 {
 	uint64_t now_ns = daemon_now_ns();
+	struct timespec boot;
 	int err;
 
 	if (now_ns < d->next_trim_ns)
 		return;
 	d->next_trim_ns = now_ns + DAEMON_TRIM_NS;
-	err = incident_trim(d->incidents, daemon_record_time());
-	if (err)
+	clock_gettime(CLOCK_BOOTTIME, &boot);
+	err = incident_trim(d->incidents, daemon_record_time(),
+			    boot.tv_sec * 1000000000ULL + boot.tv_nsec);
+	if (err == -ETIME)
+		log_problem(&d->log, "retention",
+			    "the clock has jumped: for a day no record is removed for its age");
+	else if (err)
 		log_problem(&d->log, "retention", "%s: old records stay (%s)",
 			    d->config->incident_dir, strerror(-err));
 	else

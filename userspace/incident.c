@@ -17,6 +17,10 @@
 #include "incident.h"
 #include "incident_dir.h"
 
+#define HOUR_NS	 (3600 * 1000000000ULL)
+#define JUMP_NS	 HOUR_NS /* a clock that is set by this much was wrong, or is now */
+#define DOUBT_NS (24 * HOUR_NS) /* and is not believed for so long */
+
 #define N_COOLDOWNS 256 /* processes in cooldown at a time; the oldest gives way */
 
 struct cooldown {
@@ -32,6 +36,9 @@ struct incident_store {
 	struct incident_stats stats;
 	struct cooldown cooldowns[N_COOLDOWNS];
 	unsigned int serial;
+	bool has_clock;
+	uint64_t clock_ns; /* wall clock when the host booted, as it was told last */
+	uint64_t jumped_ns; /* boot clock; 0: it has not */
 };
 
 const char *incident_kind_name(enum incident_kind kind)
@@ -169,8 +176,9 @@ static bool fits(const struct incident_store *store, const struct incident_dir *
 }
 
 /*
- * Room for bytes and files more: 0, or -errno of the folder, or of a removal without
- * which there is none. With files 0 that of any removal.
+ * Room for bytes and files more, and nothing older than MaxAge (now_ns 0: of any age).
+ * 0, or -errno of the folder, or of a removal without which there is no room; with
+ * files 0 that of any removal.
  */
 static int make_room(struct incident_store *store, uint64_t bytes, uint32_t files, const char *keep,
 		     uint64_t now_ns)
@@ -199,11 +207,27 @@ static int make_room(struct incident_store *store, uint64_t bytes, uint32_t file
 	return ret;
 }
 
-int incident_trim(struct incident_store *store, uint64_t now_unix_ns)
+/* A year that is off by mistake for a minute must not cost what happened in the others. */
+static bool clock_is_steady(struct incident_store *store, uint64_t unix_ns, uint64_t boot_ns)
 {
-	int err = make_room(store, 0, 0, "", now_unix_ns);
+	uint64_t was_ns = store->clock_ns, is_ns = unix_ns - boot_ns;
+	uint64_t step_ns = is_ns > was_ns ? is_ns - was_ns : was_ns - is_ns;
 
-	return err == -ENOENT ? 0 : err; /* no folder yet */
+	if (store->has_clock && step_ns > JUMP_NS)
+		store->jumped_ns = boot_ns;
+	store->has_clock = true;
+	store->clock_ns = is_ns;
+	return !store->jumped_ns || boot_ns - store->jumped_ns > DOUBT_NS;
+}
+
+int incident_trim(struct incident_store *store, uint64_t now_unix_ns, uint64_t now_boot_ns)
+{
+	bool steady = clock_is_steady(store, now_unix_ns, now_boot_ns);
+	int err = make_room(store, 0, 0, "", steady ? now_unix_ns : 0);
+
+	if (err && err != -ENOENT) /* no folder yet */
+		return err;
+	return store->opts.max_age_ns && !steady ? -ETIME : 0;
 }
 
 void incident_path(const struct incident_store *store, const char *id, char *buf, size_t size)
@@ -239,7 +263,7 @@ static int write_record(struct incident_store *store, struct incident *incident,
 	if (!err)
 		err = make_dir(store->dir);
 	if (!err)
-		err = make_room(store, len + 1, 1, incident->id, incident->time_unix_ns);
+		err = make_room(store, len + 1, 1, incident->id, 0);
 	if (!err) {
 		text[len] = '\n'; /* in place of the terminator */
 		err = incident_dir_write(store->dir, incident->id, text, len + 1);

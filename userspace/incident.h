@@ -71,10 +71,11 @@ int incident_write(struct incident_store *store, struct incident *incident, cons
 /* The file of a record of this store, as in messages and for hooks; cut at size. */
 void incident_path(const struct incident_store *store, const char *id, char *buf, size_t size);
 /*
- * Remove what is over the bounds, oldest first: by number and space when another
- * record comes, by age (of the id, against this wall clock) with time. 0 or -errno.
+ * Remove what is over the bounds, oldest first: number and space, as for each new
+ * record, and age, of the id by the wall clock. 0 or -errno; -ETIME: for a day after
+ * that clock has jumped, age removes nothing. now_boot_ns: CLOCK_BOOTTIME.
  */
-int incident_trim(struct incident_store *store, uint64_t now_unix_ns);
+int incident_trim(struct incident_store *store, uint64_t now_unix_ns, uint64_t now_boot_ns);
 
 struct incident_stats {
 	uint64_t written; /* records, rewriting not counted */

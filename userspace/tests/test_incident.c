@@ -24,7 +24,8 @@
 #include "incident.h"
 #include "incident_dir.h"
 
-#define S 1000000000ULL
+#define S   1000000000ULL
+#define DAY 86400ULL
 
 /* The step at which this process kills itself; "write" counts down. */
 static const char *kill_step;
@@ -216,7 +217,7 @@ static void test_age(void **state)
 	const uint64_t new_year = 1767225600ULL * S; /* 2026-01-01 */
 	struct incident_store *store = open_store(*state, 1 << 20, 10);
 	struct incident_opts opts = {.dir = *state, .max_bytes = 1 << 20, .max_files = 10};
-	struct incident in = sample(3600);
+	struct incident in = sample(365 * DAY);
 	struct incident_stats stats;
 	json_t *snap = snapshot_of(10);
 
@@ -224,24 +225,51 @@ static void test_age(void **state)
 	put(*state, "20251231T235959Z-1-1.json", "{}");
 	put(*state, "20261399T000000Z-1-1.json", "{}"); /* no date */
 	put(*state, "20251231T000000Z.txt", "not ours");
-	assert_int_equal(incident_trim(store, new_year), 0); /* no bound */
+	assert_int_equal(incident_trim(store, new_year, 5 * S), 0); /* no bound */
 	assert_int_equal(files_in(*state), 4);
-	opts.max_age_ns = 86400 * S;
+	opts.max_age_ns = DAY * S;
 	incident_set_opts(store, &opts);
-	assert_int_equal(incident_trim(store, new_year - 86401 * S), 0);
-	assert_int_equal(incident_trim(store, new_year), 0); /* a day is not more than a day */
+	assert_int_equal(incident_trim(store, new_year, 5 * S), 0); /* a day is not more */
 	assert_int_equal(files_in(*state), 4);
-	assert_int_equal(incident_trim(store, new_year + S), 0);
+	assert_int_equal(incident_trim(store, new_year + S, 6 * S), 0);
 	assert_int_equal(files_in(*state), 3);
-	assert_int_equal(incident_trim(store, new_year + 86398 * S), 0);
-	assert_int_equal(files_in(*state), 3);
-	in.time_unix_ns = new_year + 86400 * S; /* the next record removes it as well */
+	/* a new one removes none for its age: its time may be wrong */
 	assert_int_equal(incident_write(store, &in, snap), 0);
+	assert_int_equal(files_in(*state), 4);
+	assert_int_equal(incident_trim(store, new_year + (DAY - 2) * S, (DAY + 3) * S), 0);
+	assert_int_equal(files_in(*state), 4);
+	assert_int_equal(incident_trim(store, new_year + DAY * S, (DAY + 5) * S), 0);
 	assert_int_equal(files_in(*state), 3);
 	incident_stats(store, &stats);
 	assert_int_equal(stats.removed, 2);
 	assert_int_equal(stats.files, 2);
 	json_decref(snap);
+	incident_close(store);
+}
+
+/* Set to another year by mistake, and back: nothing goes, until a day has passed. */
+static void test_clock_jump(void **state)
+{
+	const uint64_t new_year = 1767225600ULL * S;
+	struct incident_store *store = open_store(*state, 1 << 20, 10);
+	struct incident_opts opts = {
+		.dir = *state, .max_bytes = 1 << 20, .max_files = 2, .max_age_ns = DAY * S};
+
+	incident_set_opts(store, &opts);
+	put(*state, "20260101T000000Z-1-1.json", "{}");
+	put(*state, "20260101T000000Z-1-2.json", "{}");
+	assert_int_equal(incident_trim(store, new_year, 1000 * S), 0);
+	assert_int_equal(incident_trim(store, new_year + 365 * DAY * S, 1600 * S), -ETIME);
+	put(*state, "20260101T000000Z-1-3.json", "{}"); /* number is kept all the same */
+	assert_int_equal(incident_trim(store, new_year + (365 * DAY + 600) * S, 2200 * S), -ETIME);
+	assert_int_equal(files_in(*state), 2);
+	assert_int_equal(incident_trim(store, new_year + 1800 * S, 2800 * S), -ETIME); /* back */
+	assert_int_equal(incident_trim(store, new_year + (DAY + 1800) * S, (DAY + 2800) * S),
+			 -ETIME);
+	assert_int_equal(files_in(*state), 2);
+	/* a small step is no jump */
+	assert_int_equal(incident_trim(store, new_year + (DAY + 1900) * S, (DAY + 2801) * S), 0);
+	assert_int_equal(files_in(*state), 0);
 	incident_close(store);
 }
 
@@ -259,11 +287,11 @@ static void test_trim(void **state)
 		assert_int_equal(incident_write(store, &in, snap), 0);
 	}
 	incident_set_opts(store, &opts);
-	assert_int_equal(incident_trim(store, in.time_unix_ns), 0);
+	assert_int_equal(incident_trim(store, in.time_unix_ns, S), 0);
 	assert_int_equal(files_in(*state), 2);
 	opts.max_bytes = 1;
 	incident_set_opts(store, &opts);
-	assert_int_equal(incident_trim(store, in.time_unix_ns), 0);
+	assert_int_equal(incident_trim(store, in.time_unix_ns, S), 0);
 	incident_stats(store, &stats);
 	assert_int_equal(stats.files, 0);
 	assert_int_equal(stats.bytes, 0);
@@ -273,7 +301,7 @@ static void test_trim(void **state)
 	assert_int_equal(
 		incident_open(&(struct incident_opts){.dir = *state, .max_files = 1}, &store), 0);
 	assert_int_equal(rmdir(*state), 0);
-	assert_int_equal(incident_trim(store, S), 0); /* nothing there, nothing to remove */
+	assert_int_equal(incident_trim(store, S, S), 0); /* nothing there, nothing to remove */
 	incident_close(store);
 }
 
@@ -465,9 +493,9 @@ static void test_full_disk(void **state)
 	assert_int_equal(mount("none", *state, NULL, MS_REMOUNT | MS_RDONLY, NULL), 0);
 	in = sample(2);
 	assert_int_equal(incident_write(store, &in, small), -EROFS);
-	assert_int_equal(incident_trim(store, in.time_unix_ns), 0); /* nothing is due */
+	assert_int_equal(incident_trim(store, in.time_unix_ns, S), 0); /* nothing is due */
 	incident_set_opts(store, &(struct incident_opts){.dir = *state, .max_bytes = 10 << 20});
-	assert_int_equal(incident_trim(store, in.time_unix_ns), -EROFS);
+	assert_int_equal(incident_trim(store, in.time_unix_ns, S), -EROFS);
 	incident_close(store);
 	assert_int_equal(umount(*state), 0);
 	json_decref(small);
@@ -502,6 +530,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_no_id_leads_out, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bounds, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_age, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_clock_jump, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_trim, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_killed_writer, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_broken_files, setup, teardown),
