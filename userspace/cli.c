@@ -43,7 +43,8 @@ const struct cli_verb cli_verbs[] = {
 	{"explain", "[PID]", 1, "who was blocked by whom, and what to do about it", cmd_explain,
 	 SOURCE | CLI_BIT(PID) | CLI_BIT(DURATION) | CLI_BIT(FORMAT) | CLI_BIT(OUTPUT) |
 		 CLI_BIT(STRICT) | EXTRA},
-	{"incidents", "[list | show ID]", 2, "what the daemon recorded by itself", cmd_incidents,
+	{"incidents", "[list | show RECORD | export ID [FILE]]", 3,
+	 "what the daemon recorded by itself; RECORD: an id, or a file", cmd_incidents,
 	 CLI_BIT(PID) | CLI_BIT(FORMAT) | CLI_BIT(OUTPUT) | CLI_BIT(ENTRIES) | CLI_BIT(DIR)},
 	{"config", "check [FILE] | show [FILE]", 2, "is the configuration right, and what is it",
 	 cmd_config, CLI_BIT(OUTPUT)},

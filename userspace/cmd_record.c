@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cmd.h"
@@ -185,6 +186,7 @@ int cmd_record(struct cli *cli)
 	ret = source_open(cli, &opts, &rec.source);
 	if (ret)
 		return ret;
+	umask(077); /* names and stacks of other users' processes */
 	/* not aside and renamed: what is there is to be readable after a crash */
 	rec.out = fopen(cli->output, "we");
 	if (!rec.out) {

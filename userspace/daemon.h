@@ -12,6 +12,7 @@
 #include "breaker.h"
 #include "config.h"
 #include "control.h"
+#include "hook.h"
 #include "hot.h"
 #include "http.h"
 #include "incident.h"
@@ -29,6 +30,7 @@
 #define DAEMON_EPISODES	  16 /* processes in trouble that are remembered */
 #define DAEMON_CALM_NS	  2000000000ULL /* an episode ends so long after the last trouble */
 #define DAEMON_BASE_NS	  10000000000ULL /* records of lasting trouble cover at least this */
+#define DAEMON_TRIM_NS	  600000000000ULL /* records that grew too old are removed so often */
 #define DAEMON_STOP_NS	  900000000ULL /* SIGTERM to exit, at most */
 
 struct daemon_opts {
@@ -72,6 +74,8 @@ struct daemon {
 	struct control *control;
 	struct http *http;
 	struct incident_store *incidents;
+	struct hook *hook;
+	uint64_t next_trim_ns; /* 0: at the next window */
 	struct render_metrics_state *metrics;
 	struct loop_source *session_source, *poll_timer, *cost_timer, *textfile_timer;
 	struct snapshot *before; /* at the end of the last window */
@@ -115,6 +119,16 @@ void daemon_incident_poll(struct daemon *d);
 void daemon_incident_wait(struct daemon *d, const struct snapshot *one);
 void daemon_incident_window(struct daemon *d, const struct snapshot *diff,
 			    const struct hot_load *loads, size_t n);
+
+/* daemon_record.c: 0 or -errno. Open also when the folder cannot be used now: it is said. */
+int daemon_record_open(struct daemon *d);
+void daemon_record_reload(struct daemon *d); /* with d->config */
+void daemon_record_close(struct daemon *d);
+/* Write it, or write it again, and run the hook for it; failures are said. */
+int daemon_record_write(struct daemon *d, struct incident *incident);
+/* Remove what is too old, or too much since the last reload; every ten minutes. */
+void daemon_record_trim(struct daemon *d);
+uint64_t daemon_record_time(void); /* wall clock, ns */
 
 /* daemon_reply.c: what clients and scrapers get. */
 json_t *daemon_reply(void *daemon, const struct control_request *request, int *ret_err);

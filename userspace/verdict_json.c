@@ -3,6 +3,8 @@
  * The verdict for programs: the same facts as in words, one JSON object.
  * Times are nanoseconds; the schema is that of snapshots.
  */
+#include "container.h"
+#include "text.h"
 #include "verdict.h"
 
 static json_t *holder_to_json(const struct verdict_holder *holder)
@@ -47,23 +49,24 @@ static json_t *waits_to_json(const struct verdict *v)
 
 json_t *verdict_to_json(const struct snapshot *snap, uint32_t tgid)
 {
-	char line[VERDICT_LINE];
+	char line[VERDICT_LINE], name[CONTAINER_NAME_LEN], container[CONTAINER_NAME_LEN];
 	struct verdict v;
 	json_t *advice;
 
 	verdict_of(snap, tgid, &v);
 	verdict_line(line, sizeof(line), snap, tgid);
+	text_reclean(container, sizeof(container), container_name(v.cgroup, name, sizeof(name)));
 	advice = v.advice ? json_pack("{s:s, s:s}", "id", v.advice->id, "text", v.advice->text)
 			  : json_null();
 	return json_pack(
-		"{s:i, s:I, s:I, s:s?, s:s?, s:b, s:I, s:s, s:s, s:I, s:o, s:{s:I, s:I, s:I},"
+		"{s:i, s:I, s:I, s:s?, s:s?, s:s?, s:b, s:I, s:s, s:s, s:I, s:o, s:{s:I, s:I, s:I},"
 		" s:o, s:o, s:b, s:I, s:s?}",
 		"schema", SNAPSHOT_SCHEMA, "pid", (json_int_t)v.tgid, "start_ns",
-		(json_int_t)v.start_ns, "comm", v.comm, "cgroup", v.cgroup, "gone", v.gone,
-		"window_ns", (json_int_t)v.window_ns, "verdict", line, "mechanism",
-		verdict_mechanism_name(v.mechanism), "waiting_ns", (json_int_t)v.waiting_ns,
-		"waits", waits_to_json(&v), "unfinished", "count", (json_int_t)v.n_stuck,
-		"total_ns", (json_int_t)v.stuck_ns, "max_ns",
+		(json_int_t)v.start_ns, "comm", v.comm, "cgroup", v.cgroup, "container",
+		*container ? container : NULL, "gone", v.gone, "window_ns", (json_int_t)v.window_ns,
+		"verdict", line, "mechanism", verdict_mechanism_name(v.mechanism), "waiting_ns",
+		(json_int_t)v.waiting_ns, "waits", waits_to_json(&v), "unfinished", "count",
+		(json_int_t)v.n_stuck, "total_ns", (json_int_t)v.stuck_ns, "max_ns",
 		(json_int_t)(v.stuck ? v.stuck->dur_ns : 0), "holders", holders_to_json(&v),
 		"advice", advice, "per_vma_locks", snap->meta.per_vma_locks, "lost_waits",
 		(json_int_t)snapshot_lost_waits(&snap->meta), "blind", snap->meta.blind);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "container.h"
 #include "text.h"
 #include "units.h"
 #include "verdict.h"
@@ -280,6 +281,15 @@ static void put_nothing(FILE *out, const struct snapshot *snap, const struct ver
 			 (unsigned long long)snapshot_lost_waits(&snap->meta));
 }
 
+/* The cgroup is long, and in every table; whose it is is short. */
+static void put_container(FILE *out, const struct verdict *v)
+{
+	char name[CONTAINER_NAME_LEN];
+
+	if (*container_name(v->cgroup, name, sizeof(name)))
+		put_item(out, "runs in", "%s", name);
+}
+
 static void put_headline(FILE *out, const struct verdict *v)
 {
 	char name[128], waiting[UNITS_BUF], window[UNITS_BUF];
@@ -305,6 +315,7 @@ int verdict_explain(FILE *out, const struct snapshot *snap, uint32_t tgid)
 		return ferror(out) ? -EIO : 0;
 	}
 	put_headline(out, &v);
+	put_container(out, &v);
 	put_now(out, snap, &v);
 	put_waits(out, &v);
 	if (v.n_holders)

@@ -5,6 +5,8 @@
 # decide more than the way back needs a patched kernel (scripts/tests/policy.sh).
 # Needs root. O names the folder with the programs; default: build.
 
+load wait
+
 setup() {
 	O=${O:-$BATS_TEST_DIRNAME/../../build}
 	[ "$(id -u)" = 0 ] || skip "loading BPF programs needs root"
@@ -26,15 +28,6 @@ teardown() {
 	rm -rf "$DIR"
 }
 
-wait_for() {
-	local end=$((${EPOCHREALTIME/./} + $1 * 1000000))
-	shift
-	until "$@" >/dev/null 2>&1; do
-		[ "${EPOCHREALTIME/./}" -lt $end ] || { echo "never true: $*"; return 1; }
-		sleep 0.02
-	done
-}
-gone() { ! kill -0 "$1" 2>/dev/null; }
 is() { [ "$(cat "$VM/$1")" = "$2" ]; }
 
 # daemon NAME MODE [LINES]: NAME is that of its socket and log.
@@ -70,15 +63,6 @@ left() {
 	echo 8 >"$VM/spf_backoff_max"
 	printf '{"faultline_knobs":1,"boot_id":"%s","knobs":{"spf_backoff_max":{"original":64,"ours":8,%s}}}' \
 		"${1:-$(cat /proc/sys/kernel/random/boot_id)}" '"paused":false,"why":"","id":"x","changed_ns":1' >"$STATE"
-}
-# refused CODE TEXT COMMAND...: ends with it and says one line with the text.
-refused() {
-	local want=$1 text=$2 code=0
-	shift 2
-	"$@" >"$DIR/out" 2>"$DIR/err" 3>&- || code=$?
-	cat "$DIR/err"
-	[ "$code" = "$want" ] || { echo "exit code $code"; return 1; }
-	[ "$(wc -l <"$DIR/err")" = 1 ] && [ ! -s "$DIR/out" ] && grep -q -- "$text" "$DIR/err"
 }
 
 @test "without vm.spf_* there is nothing to tune, with or without a daemon, and all else works" {

@@ -390,6 +390,31 @@ static void lines_fit_any_buffer(void **state)
 	snapshot_free(snap);
 }
 
+static void says_what_it_runs_in(void **state)
+{
+	struct snapshot *snap = window_of_5s();
+	json_t *json;
+	char *text;
+
+	(void)state;
+	add_proc(snap, START, FL_READ, FL_OWN, 1, SEC);
+	text = words_of(snap);
+	assert_null(strstr(text, "runs in"));
+	free(text);
+	json = verdict_to_json(snap, PID);
+	assert_true(json_is_null(json_object_get(json, "container")));
+	json_decref(json);
+	snap->procs[0].cgroup = strdup("/system.slice/mysql@main.service/worker");
+	text = words_of(snap);
+	assert_non_null(strstr(text, "runs in mysql@main.service"));
+	free(text);
+	json = verdict_to_json(snap, PID);
+	assert_string_equal(json_string_value(json_object_get(json, "container")),
+			    "mysql@main.service");
+	json_decref(json);
+	snapshot_free(snap);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -406,6 +431,7 @@ int main(void)
 		cmocka_unit_test(json_holds_the_same_facts),
 		cmocka_unit_test(the_worst_is_who_waits_now),
 		cmocka_unit_test(lines_fit_any_buffer),
+		cmocka_unit_test(says_what_it_runs_in),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
