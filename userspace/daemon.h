@@ -127,8 +127,10 @@ int daemon_policy_open(struct daemon *d);
 void daemon_policy_window(struct daemon *d, const struct snapshot *diff);
 void daemon_policy_close(struct daemon *d);
 json_t *daemon_policy_reply(struct daemon *d, const struct control_request *request);
-/* NULL: this kernel has no speculative faults. */
-const struct spf_counts *daemon_policy_counts(const struct daemon *d);
+/* Adds speculation by process, and why the settings are what they are. 0 or -errno. */
+int daemon_policy_fill(struct daemon *d, struct snapshot *snap);
+/* Somebody looks: processes are sampled as often as while a value is tried. */
+void daemon_policy_watched(struct daemon *d);
 
 /* daemon_caps.c: 0, or -errno; -EPERM when what is needed is not there. */
 int daemon_caps_check(void);

@@ -114,6 +114,7 @@ static void say_change(struct daemon_policy *p, const struct knob_reply *reply)
 			policy_reason_name(p->sent.reason), p->sent.evidence,
 			policy_undo(&p->sent, undo));
 		daemon_policy_note(p, "changed", &p->sent, "");
+		memcpy(p->changed_why[p->sent.knob], p->sent.evidence, sizeof(p->sent.evidence));
 		p->refused_id[0] = '\0';
 		return;
 	}

@@ -236,6 +236,34 @@ refused() {
 	daemon_stop
 }
 
+knob_is() { [ "$(fl report -O json | jq -r '.meta.speculation | "\(.backoff_max) \(.backoff_max_is) \(.backoff_max_why)"')" = "$1" ]; }
+@test "every output says what the threshold is, and why" {
+	left
+	daemon d observe
+	wait_for 10 knob_is "8 untuned mode observe"
+	fl report | tr -s '\n ' ' ' | grep -q 'vm.spf_backoff_max 8, nobody tunes it: mode observe'
+	fl explain $$ | tr -s '\n ' ' ' | grep -q 'vm.spf_backoff_max is 8, nobody tunes it: mode observe'
+	fl metrics | grep -q '^faultline_spf_backoff_max_is_info{why="untuned"} 1$'
+	daemon_stop
+	left
+	CALM=1h daemon e enforce 'OnRestart=keep'
+	wait_for 10 knob_is "8 tuned x"
+	echo 100 >"$VM/spf_backoff_max"
+	paused() { fl metrics | grep -q '^faultline_spf_backoff_max_is_info{why="paused"} 1$'; }
+	wait_for 10 paused
+	fl top -d 1s -i 1s | tr -s '\n ' ' ' | grep -q 'vm.spf_backoff_max 100, left alone by the daemon: somebody else set'
+	daemon_stop
+	# where the kernel has nothing of it, no output has
+	"$O/faultlined" -c "$DIR/conf.d" -p $$ --proc "$DIR" 2>"$DIR/log.none" 3>&- &
+	DAEMON=$! SOCKET=$DIR/d
+	PIDS+=("$DAEMON")
+	wait_for 15 fl status
+	{ fl report; fl report -O json; fl explain $$; fl explain $$ -O json; fl metrics; } >"$DIR/all"
+	[ -s "$DIR/all" ]
+	run grep -E 'spf|speculation|specs|without the lock' "$DIR/all"
+	[ "$status" = 1 ]
+}
+
 @test "two daemons: the second changes nothing" {
 	daemon d enforce
 	daemon e enforce
