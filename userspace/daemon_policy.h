@@ -49,8 +49,8 @@ struct daemon_policy {
 	json_t *log;
 	/* daemon_policy_trace.c */
 	FILE *trace;
-	bool traced_limits; /* and the originals in them were these */
-	uint32_t traced_home[POLICY_NR_KNOBS];
+	struct policy_limits traced; /* the last ones in it */
+	bool traced_limits;
 };
 
 /* daemon_policy_trace.c: what was measured and decided, for a replay. */

@@ -122,8 +122,10 @@ static void say_change(struct daemon_policy *p, const struct knob_reply *reply)
 	if (strcmp(p->refused_id, id) != 0)
 		daemon_policy_note(p, "refused", &p->sent, reply->why);
 	snprintf(p->refused_id, sizeof(p->refused_id), "%s", id);
-	/* what the kernel refuses it will refuse again */
+	/* what the kernel refuses it will refuse again: not to be asked for any more */
 	p->again_ns = reply->err == -EINVAL ? UINT64_MAX : daemon_now_ns() + POLICY_AGAIN_NS;
+	if (reply->err == -EINVAL)
+		policy_narrow(&p->limits, &p->sent);
 }
 
 static void say_hello(struct daemon_policy *p, const struct knob_reply *reply)

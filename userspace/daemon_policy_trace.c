@@ -77,11 +77,9 @@ void daemon_policy_trace(struct daemon_policy *p)
 	if (!p->trace)
 		return;
 	turn_over(p);
-	/* the rest of the limits stays for life */
-	if (!p->traced_limits ||
-	    memcmp(p->limits.home, p->traced_home, sizeof(p->traced_home)) != 0)
+	if (!p->traced_limits || memcmp(&p->limits, &p->traced, sizeof(p->traced)) != 0)
 		put(p, "policy_limits", policy_limits_to_json(&p->limits));
-	memcpy(p->traced_home, p->limits.home, sizeof(p->traced_home));
+	p->traced = p->limits;
 	p->traced_limits = true;
 	put(p, "policy_window", policy_window_to_json(&p->window));
 	if (p->decided)

@@ -212,17 +212,50 @@ refused() {
 	daemon_stop
 }
 
-@test "a daemon that stands still changes nothing" {
+# Stopped for longer than Calm, and for so long that it knows: what a minute is to it, in short.
+longer_than_calm() { [ "${EPOCHREALTIME/./}" -gt "$1" ]; }
+@test "a daemon that stands still changes nothing, nor does it when it goes on" {
 	left
-	CALM=1h daemon d enforce 'OnRestart=keep'
-	pass 1
-	kill -STOP "$DAEMON"
-	sleep 3 # nothing is to happen: there is no condition to wait for
-	is spf_backoff_max 8
-	kill -CONT "$DAEMON"
+	CALM=6s daemon d enforce "OnRestart=keep\nTrace=$DIR/trace"
+	wait_for 10 has .decision.regime calm
 	pass 2
+	kill -STOP "$DAEMON"
+	wait_for 15 longer_than_calm $((${EPOCHREALTIME/./} + 8000000))
 	is spf_backoff_max 8
+	[ "$(jq -r .knobs.spf_backoff_max.ours "$STATE")" = 8 ]
+	kill -CONT "$DAEMON"
+	wait_for 5 has '.decision.evidence | startswith("calm: nobody has measured for ")' true
+	pass 2
+	is spf_backoff_max 8 # calm is what was seen to be calm
+	has '.log | length' 0
+	wait_for 20 is spf_backoff_max 64
 	daemon_stop
+	"$O/faultline" policy simulate "$DIR/trace" | grep -q ' 1 decisions in them, decided again from the same windows: 0 differ'
+}
+
+# The kernel's own range: of a file of /proc that reads and takes a number, 1000 at most, of a
+# process of this test, in place of the setting.
+@test "a value that the kernel refuses is reported once, and not asked for again" {
+	if [ -z "${FAULTLINE_TEST_OWN_MOUNTS:-}" ]; then
+		FAULTLINE_TEST_OWN_MOUNTS=1 unshare --mount --propagation private \
+			bats -f "${BATS_TEST_DESCRIPTION%%,*}" "$BATS_TEST_FILENAME" 3>&-
+		return
+	fi
+	sleep 1000 3>&- &
+	PIDS+=($!)
+	mount --bind "/proc/$!/oom_score_adj" "$VM/spf_backoff_max"
+	left
+	sed -i 's/"original":64/"original":2000/' "$STATE"
+	daemon d enforce 'OnRestart=keep\nBackoffMax=4096'
+	wait_for 15 said 'backoff_max-8-2000-calm: the kernel refuses vm.spf_backoff_max=2000: out of its range'
+	pass 4
+	[ "$(grep -c 'refuses' "$DIR/log.d")" = 1 ]
+	[ "$(fl policy log | grep -c refused)" = 1 ]
+	is spf_backoff_max 8
+	[ "$(jq .knobs.spf_backoff_max.original "$STATE")" = 2000 ]
+	has '.knobs[0].paused' false
+	daemon_stop
+	umount "$VM/spf_backoff_max"
 }
 
 @test "the daemon itself cannot write settings" {
