@@ -130,6 +130,7 @@ static void say_change(struct daemon_policy *p, const struct knob_reply *reply)
 
 static void say_hello(struct daemon_policy *p, const struct knob_reply *reply)
 {
+	spf_probe_own_writer(policy_meter_probe(p->meter), reply->pid);
 	if (reply->err) {
 		snprintf(p->no_client, sizeof(p->no_client), "%s", reply->why);
 		log_say(&p->daemon->log, LOG_ERR, "policy: nothing will be changed: %s",
@@ -147,7 +148,7 @@ static void on_gone(struct daemon_policy *p)
 {
 	if (!*p->no_client) {
 		snprintf(p->no_client, sizeof(p->no_client),
-			 "faultline-knob has ended; restart the daemon");
+			 "faultline-knob has ended; its messages say why; restart the daemon");
 		log_say(&p->daemon->log, LOG_ERR, "policy: nothing will be changed: %s",
 			p->no_client);
 	}
@@ -206,8 +207,11 @@ void daemon_policy_start_client(struct daemon_policy *p)
 			"--sysctl-dir",
 			dir,
 			NULL};
-	struct knob_client_opts opts = {
-		.args = args, .loop = p->daemon->loop, .fn = on_knob, .arg = p};
+	struct knob_client_opts opts = {.socket = c->policy_writer,
+					.args = args,
+					.loop = p->daemon->loop,
+					.fn = on_knob,
+					.arg = p};
 	int err;
 
 	for (int k = 0; k < POLICY_NR_KNOBS; k++)
@@ -217,13 +221,17 @@ void daemon_policy_start_client(struct daemon_policy *p)
 	snprintf(dir, sizeof(dir), "%s/sys/vm",
 		 p->daemon->opts.proc ? p->daemon->opts.proc : "/proc");
 	err = knob_client_open(&opts, &p->client);
-	if (!err) {
-		spf_probe_own_writer(policy_meter_probe(p->meter), knob_client_pid(p->client));
+	if (!err)
 		return;
-	}
-	snprintf(p->no_client, sizeof(p->no_client),
-		 "faultline-knob cannot be started (%s); install it beside faultlined",
-		 strerror(-err));
+	if (*c->policy_writer)
+		snprintf(p->no_client, sizeof(p->no_client),
+			 "%s: no faultline-knob (%s); start faultline-knob.socket or leave Writer= "
+			 "empty",
+			 c->policy_writer, strerror(-err));
+	else
+		snprintf(p->no_client, sizeof(p->no_client),
+			 "faultline-knob cannot be started (%s); install it beside faultlined",
+			 strerror(-err));
 	log_say(&p->daemon->log, LOG_ERR, "policy: nothing will be changed: %s", p->no_client);
 }
 

@@ -297,6 +297,53 @@ knob_is() { [ "$(fl report -O json | jq -r '.meta.speculation | "\(.backoff_max)
 	[ "$status" = 1 ]
 }
 
+# As faultline-knob.socket and faultline-knob@.service do it.
+writer() {
+	systemd-socket-activate --seqpacket --accept --inetd -l "$DIR/writer" "$O/faultline-knob" --service \
+		--config "$DIR/conf.d" --state "$STATE" --sysctl-dir "$VM" >"$DIR/log.writer" 2>&1 3>&- &
+	WRITER=$!
+	PIDS+=("$WRITER")
+	wait_for 5 test -S "$DIR/writer"
+}
+@test "a service writes in place of a child, within its own configuration" {
+	left
+	printf '[policy]\nBackoffMax=4096\n' >"$DIR/conf.d"
+	writer
+	CALM=1h daemon d enforce "OnRestart=keep\nWriter=$DIR/writer"
+	[ -z "$(pgrep -P "$DAEMON")" ]
+	wait_for 5 has '.knobs[0].original' 64
+	knob=$(pgrep -x -P "$WRITER" faultline-knob)
+	[ "$(awk '/^CapEff:/ { print $2 }' "/proc/$knob/status")" = 0000000000000000 ]
+	fl policy rollback backoff_max
+	is spf_backoff_max 64
+	daemon_stop
+	wait_for 5 gone "$knob"
+	# the service manager ends it: what is ours is taken back
+	left
+	CALM=1h daemon d enforce "OnRestart=keep\nWriter=$DIR/writer"
+	wait_for 5 has '.knobs[0].original' 64
+	knob=$(pgrep -x -P "$WRITER" faultline-knob)
+	kill -TERM "$knob"
+	wait_for 5 is spf_backoff_max 64
+	wait_for 5 said 'nothing will be changed: faultline-knob has ended; its messages say why'
+	daemon_stop
+	# the service reads its configuration anew, and refuses one that the daemon does not have
+	cp "$DIR/conf.d" "$DIR/conf.e"
+	echo Nonsense=1 >>"$DIR/conf.d"
+	"$O/faultlined" -c "$DIR/conf.e" -p $$ --proc "$PROC" 2>"$DIR/log.d" 3>&- &
+	DAEMON=$!
+	PIDS+=("$DAEMON")
+	wait_for 15 said "nothing will be changed: .*conf.d:.*Nonsense"
+	kill -TERM "$DAEMON"
+}
+
+@test "without the service the daemon runs, and says what is missing" {
+	daemon d enforce "Writer=$DIR/writer"
+	said "writer: no faultline-knob (No such file or directory); start faultline-knob.socket or leave Writer= empty"
+	refused 1 "start faultline-knob.socket" fl policy pause
+	daemon_stop
+}
+
 @test "two daemons: the second changes nothing" {
 	daemon d enforce
 	daemon e enforce
@@ -323,7 +370,7 @@ knob_is() { [ "$(fl report -O json | jq -r '.meta.speculation | "\(.backoff_max)
 	CALM=1h daemon d enforce 'OnRestart=keep'
 	pass 1
 	kill -KILL "$(pgrep -x -P "$DAEMON" faultline-knob)"
-	wait_for 5 said "nothing will be changed: faultline-knob has ended"
+	wait_for 5 said 'nothing will be changed: faultline-knob has ended; its messages say why'
 	refused 1 "faultline-knob has ended" fl policy pause
 	is spf_backoff_max 8
 	daemon_stop
