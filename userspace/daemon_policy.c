@@ -79,6 +79,16 @@ void daemon_policy_watched(struct daemon *d)
 		p->next_sample_ns = now_ns;
 }
 
+/* Without the waits a fault looks cheap at whatever value is being tried. */
+static void hold_still(struct daemon_policy *p)
+{
+	p->decided = false;
+	p->decision = (struct policy_decision){.reason = POLICY_NOTHING, .regime = p->state.regime};
+	snprintf(p->decision.evidence, sizeof(p->decision.evidence),
+		 "waits are not measured now: circuit breaker open");
+	daemon_policy_check(p);
+}
+
 void daemon_policy_window(struct daemon *d, const struct snapshot *diff)
 {
 	struct daemon_policy *p = d->policy;
@@ -95,6 +105,10 @@ void daemon_policy_window(struct daemon *d, const struct snapshot *diff)
 	}
 	log_solved(&d->log, "policy");
 	find_home(p);
+	if (!diff->meta.attached) {
+		hold_still(p);
+		return;
+	}
 	p->decided = policy_step(&p->limits, &p->window, &p->state, &p->decision);
 	daemon_policy_trace(p);
 	sample(p, now_ns);

@@ -233,6 +233,23 @@ longer_than_calm() { [ "${EPOCHREALTIME/./}" -gt "$1" ]; }
 	"$O/faultline" policy simulate "$DIR/trace" | grep -q ' 1 decisions in them, decided again from the same windows: 0 differ'
 }
 
+breaker_is_open() { [ "$(fl status -O json | jq .breaker.open)" = true ]; }
+@test "while the circuit breaker is open nothing is decided" {
+	left
+	"$O/tests/contend" --hold storm --wait-by mprotect,mincore --waiters 2 --rounds 1 --hold-ms 600000 --quiet \
+		>/dev/null 2>&1 3>&- < <(echo; exec sleep 600 3>&-) &
+	PIDS+=($!)
+	CALM=8s daemon d enforce 'OnRestart=keep\n[breaker]\nMaxCost=0.001%\nCooldown=1h'
+	wait_for 7 breaker_is_open
+	pass 10
+	is spf_backoff_max 8
+	has .decision.evidence 'waits are not measured now: circuit breaker open'
+	# an administrator wins all the same
+	echo 100 >"$VM/spf_backoff_max"
+	wait_for 10 has '.knobs[0].paused' true
+	daemon_stop
+}
+
 # The kernel's own range: of a file of /proc that reads and takes a number, 1000 at most, of a
 # process of this test, in place of the setting.
 @test "a value that the kernel refuses is reported once, and not asked for again" {
