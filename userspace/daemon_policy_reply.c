@@ -161,18 +161,23 @@ static char *knob_why(const struct daemon_policy *p, enum policy_knob k, enum sn
 	return len < 0 ? NULL : why;
 }
 
-int daemon_policy_fill(struct daemon *d, struct snapshot *snap)
+void daemon_policy_fill_knob(const struct daemon *d, struct snap_meta *meta)
 {
-	struct daemon_policy *p = d->policy;
-	struct snap_meta *meta = &snap->meta;
+	const struct daemon_policy *p = d->policy;
 
 	if (!p || !p->meter)
-		return 0;
+		return;
 	meta->speculative = true;
 	if (p->window.end_ns)
 		meta->spf_backoff_max = p->window.value[POLICY_BACKOFF_MAX];
 	meta->spf_knob = knob_is(p, POLICY_BACKOFF_MAX);
 	free(meta->spf_why);
 	meta->spf_why = knob_why(p, POLICY_BACKOFF_MAX, meta->spf_knob);
-	return spf_probe_fill(policy_meter_probe(p->meter), snap);
+}
+
+int daemon_policy_fill(struct daemon *d, struct snapshot *snap)
+{
+	struct daemon_policy *p = d->policy;
+
+	return p && p->meter ? spf_probe_fill(policy_meter_probe(p->meter), snap) : 0;
 }
