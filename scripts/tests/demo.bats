@@ -50,9 +50,15 @@ program() {
 	scripts/demo-story "$DIR"
 	python3 -c 'import sys, xml.etree.ElementTree as tree; tree.parse(sys.argv[1])' "$DIR/run.svg"
 	[ "$(sed -n '/^\$run << END/,/^END/p' "$DIR/run.gnuplot" | grep -c '^[0-9]')" = 50 ]
-	for phase in 'with the lock' 'without, untuned' searching 'without, tuned' calm; do
+	for phase in locked untuned searching tuned calm; do
 		grep -q ">$phase<" "$DIR/run.svg"
 	done
+}
+
+@test "a late window and the short one after it are one in the picture" {
+	sed -i 's/"end_ns":31000000000,"dur_ns":1000000000/"end_ns":30100000000,"dur_ns":100000000/' "$DIR/trace"
+	scripts/demo-story "$DIR"
+	[ "$(sed -n '/^\$run << END/,/^END/p' "$DIR/run.gnuplot" | grep -c '^[0-9]')" = 49 ]
 }
 
 @test "a run that is not whole is told in one line" {
