@@ -17,7 +17,7 @@ tests_of_it=("every feature of the measurement works" "contention is seen, and w
 	"report, top and explain show the process" "so they do without a daemon" "metrics have it where they may"
 	"a decision is made and carried out" "the log has the change, its reason and the way back"
 	"the original comes back after calm" "a killed daemon leaves the original"
-	"an administrator's value wins and pauses that setting" "the recorded windows decide the same again")
+	"an administrator's value wins and pauses that setting" "what the kernel refuses is reported once" "the recorded windows decide the same again")
 plan ${#tests_of_it[@]}
 if [ ! -e "$SETTING" ]; then
 	for name in "${tests_of_it[@]}"; do skip "$name" "this kernel has no speculative faults"; done
@@ -103,10 +103,11 @@ check "${tests_of_it[9]}" until_true is '.knobs[0].value == .knobs[0].original a
 end TERM "$daemon"
 
 calm=1h
-# A change that is there for sure: of an earlier run.
+# A change that is there for sure: of an earlier run. left [ORIGINAL]
 left() {
+	until_true flock -n "$tmp/knobs.json.lock" true # the last helper is gone
 	echo 8 >"$SETTING"
-	jq -n --arg boot "$(cat /proc/sys/kernel/random/boot_id)" --argjson original "$original" \
+	jq -n --arg boot "$(cat /proc/sys/kernel/random/boot_id)" --argjson original "${1:-$original}" \
 		'{faultline_knobs: 1, boot_id: $boot, knobs: {spf_backoff_max: {original: $original, ours: 8,
 		  paused: false, why: "", id: "x", changed_ns: 1}}}' >"$tmp/knobs.json"
 }
@@ -127,7 +128,21 @@ overruled() {
 	end TERM "$daemon"
 	return "$status"
 }
+windows_after() { [ "$(field .window.end_ns)" -gt "$1" ]; }
+refused() {
+	local times
+	left 40000
+	calm=2s
+	daemon 'OnRestart=keep' && until_true grep 'the kernel refuses vm.spf_backoff_max=40000: out of its range' "$tmp/log" || return
+	until_true windows_after $(($(field .window.end_ns) + 5000000000)) || return
+	times=$(grep -c 'refuses' "$tmp/log")
+	value_is 8 && true_that '.log | map(select(.what == "refused")) | length == 1'
+	local status=$?
+	end TERM "$daemon"
+	return $((status || times != 1))
+}
 check "${tests_of_it[10]}" killed
 check "${tests_of_it[11]}" overruled
-check "${tests_of_it[12]}" replays
+check "${tests_of_it[12]}" refused
+check "${tests_of_it[13]}" replays
 finish
