@@ -140,6 +140,7 @@ refused() {
 	is spf_backoff_max 8
 	kill -KILL "$DAEMON"
 	wait_for 5 is spf_backoff_max 64
+	wait_for 5 flock -n "$STATE.lock" true # and has said so on disk
 	left
 	CALM=1h daemon e enforce 'OnRestart=keep\nOnExit=keep'
 	pass 1
