@@ -175,7 +175,7 @@ static int run(struct recorder *rec)
 
 int cmd_record(struct cli *cli)
 {
-	const struct source_opts opts = {.stacks = false};
+	const struct source_opts opts = {.no_speculation = true};
 	struct recorder rec = {.cli = cli};
 	int ret;
 

@@ -67,6 +67,7 @@ struct config {
 	uint64_t policy_calm_ns; /* Calm=5min */
 	char *policy_on_exit; /* OnExit=restore or keep */
 	char *policy_on_restart; /* OnRestart=restore or keep */
+	char *policy_writer; /* Writer= (empty: faultlined starts faultline-knob) */
 	char *policy_state; /* State=/var/lib/faultline/knobs.json */
 	char *policy_trace; /* Trace= (empty: off) */
 	/* [socket] */

@@ -114,6 +114,8 @@ const struct config_key config_keys[] = {
 	 "restore or keep the values when the daemon ends, however it ends."},
 	{"policy", "OnRestart", KEY_LEAVE, true, AT(policy_on_restart), "restore", 0, 0,
 	 "restore or keep what an earlier run has left."},
+	{"policy", "Writer", KEY_FILE, true, AT(policy_writer), "", 0, 0,
+	 "Socket of the service faultline-knob. Empty: faultlined starts it itself."},
 	{"policy", "State", KEY_PATH, true, AT(policy_state), "/var/lib/faultline/knobs.json", 0, 0,
 	 "Record of what was changed, and from what."},
 	{"policy", "Trace", KEY_FILE, true, AT(policy_trace), "", 0, 0,

@@ -41,6 +41,7 @@ int daemon_snapshot(struct daemon *d, bool with_stacks, struct snapshot **ret_sn
 	}
 	free(snap->meta.source);
 	snap->meta.source = source;
+	daemon_policy_fill_knob(d, &snap->meta);
 	*ret_snap = snap;
 	return 0;
 }

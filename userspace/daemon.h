@@ -141,8 +141,12 @@ int daemon_policy_open(struct daemon *d);
 void daemon_policy_window(struct daemon *d, const struct snapshot *diff);
 void daemon_policy_close(struct daemon *d);
 json_t *daemon_policy_reply(struct daemon *d, const struct control_request *request);
-/* NULL: this kernel has no speculative faults. */
-const struct spf_counts *daemon_policy_counts(const struct daemon *d);
+/* Adds why the threshold is what it is. */
+void daemon_policy_fill_knob(const struct daemon *d, struct snap_meta *meta);
+/* Adds speculation by process, for which it looks at every task. 0 or -errno. */
+int daemon_policy_fill(struct daemon *d, struct snapshot *snap);
+/* Somebody looks: processes are sampled as often as while a value is tried. */
+void daemon_policy_watched(struct daemon *d);
 
 /* daemon_caps.c: 0, or -errno; -EPERM when what is needed is not there. */
 int daemon_caps_check(void);

@@ -138,8 +138,14 @@ json_t *daemon_reply(void *daemon, const struct control_request *request, int *r
 	if (request->cmd == CONTROL_POLICY || request->cmd == CONTROL_POLICY_DO)
 		return daemon_policy_reply(d, request);
 	*ret_err = daemon_snapshot(d, request->stacks, &snap);
-	if (*ret_err)
+	if (!*ret_err)
+		*ret_err = daemon_policy_fill(d, snap);
+	if (*ret_err) {
+		snapshot_free(snap);
 		return NULL;
+	}
+	if (request->cmd == CONTROL_SNAPSHOT)
+		daemon_policy_watched(d);
 	if (request->cmd == CONTROL_STATUS)
 		reply = reply_status(d, snap);
 	else
@@ -158,6 +164,8 @@ int daemon_metrics(struct daemon *d, bool textfile, char **ret_text, size_t *ret
 	int err;
 
 	err = daemon_snapshot(d, false, &snap);
+	if (!err)
+		err = daemon_policy_fill(d, snap);
 	if (err)
 		goto out;
 	out = open_memstream(&text, &len);

@@ -68,6 +68,11 @@ struct snap_stack *snapshot_add_stack(struct snapshot *snap)
 	return stack;
 }
 
+struct snap_spec *snapshot_add_spec(struct snapshot *snap)
+{
+	return grow(&snap->specs, &snap->n_specs, sizeof(struct snap_spec));
+}
+
 int snapshot_add_frame(struct snap_stack *stack, const char *frame)
 {
 	char *copy = strdup(frame);
@@ -116,6 +121,7 @@ static void free_meta(struct snap_meta *meta)
 	free(meta->source);
 	free(meta->blind);
 	free(meta->detached_reason);
+	free(meta->spf_why);
 }
 
 void snapshot_free(struct snapshot *snap)
@@ -142,6 +148,7 @@ void snapshot_free(struct snapshot *snap)
 	free(snap->blames);
 	free(snap->waits);
 	free(snap->stacks);
+	free(snap->specs);
 	free(snap);
 }
 
@@ -238,4 +245,11 @@ const char *snapshot_state_name(enum feature_state state)
 	static const char *const names[FEATURE_NR_STATES] = {"on", "off", "failed"};
 
 	return name_of(names, FEATURE_NR_STATES, state);
+}
+
+const char *snapshot_knob_name(enum snap_knob knob)
+{
+	static const char *const names[SNAP_NR_KNOBS] = {"untuned", "original", "tuned", "paused"};
+
+	return name_of(names, SNAP_NR_KNOBS, knob);
 }

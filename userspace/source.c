@@ -118,6 +118,7 @@ static int open_session(struct source *source)
 	opts.pids = cli->pids;
 	opts.n_pids = cli->n_pids;
 	opts.user_stacks = cli_has(cli, CLI_O_USER);
+	opts.speculation = !source->opts.no_speculation;
 	opts.exact = cli_has(cli, CLI_O_EXACT);
 	if (source->opts.event_min_ns)
 		opts.event_min_ns = source->opts.event_min_ns;

@@ -19,6 +19,7 @@ struct source_opts {
 	uint64_t event_min_ns; /* single waits from here on */
 	uint64_t stream_min_ns; /* of a daemon only; 0: as event_min_ns */
 	bool stacks; /* kernel stacks are wanted: of shorter waits too */
+	bool no_speculation; /* by process; for who samples by himself */
 };
 
 /*

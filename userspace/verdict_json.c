@@ -4,6 +4,7 @@
  * Times are nanoseconds; the schema is that of snapshots.
  */
 #include "container.h"
+#include "speculation.h"
 #include "text.h"
 #include "verdict.h"
 
@@ -47,18 +48,36 @@ static json_t *waits_to_json(const struct verdict *v)
 		(json_int_t)v->rel_count[FL_KTHREAD], "vma_lock", (json_int_t)v->vma_count);
 }
 
+/* Of this process; the sampled counts are those of sampled_ns. */
+static json_t *speculation_to_json(const struct snapshot *snap, uint32_t tgid)
+{
+	const struct snap_spec none = {.tgid = tgid}, *spec = speculation_of(snap, tgid) ?: &none;
+	const struct snap_meta *meta = &snap->meta;
+	json_t *sampled = json_object();
+
+	for (unsigned int i = 0; sampled && i < FL_SPF_REASONS; i++)
+		json_object_set_new(sampled, spf_reason_name(i),
+				    json_integer((json_int_t)spec->by_reason[i]));
+	return json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:s, s:s?}", "sampled", sampled,
+			 "sampled_ns", (json_int_t)meta->spf_sampled_ns, "threads",
+			 (json_int_t)spec->threads, "min_window", (json_int_t)spec->min_window,
+			 "max_window", (json_int_t)spec->max_window, "backoff_max",
+			 (json_int_t)meta->spf_backoff_max, "backoff_max_is",
+			 snapshot_knob_name(meta->spf_knob), "backoff_max_why", meta->spf_why);
+}
+
 json_t *verdict_to_json(const struct snapshot *snap, uint32_t tgid)
 {
 	char line[VERDICT_LINE], name[CONTAINER_NAME_LEN], container[CONTAINER_NAME_LEN];
 	struct verdict v;
-	json_t *advice;
+	json_t *advice, *doc;
 
 	verdict_of(snap, tgid, &v);
 	verdict_line(line, sizeof(line), snap, tgid);
 	text_reclean(container, sizeof(container), container_name(v.cgroup, name, sizeof(name)));
 	advice = v.advice ? json_pack("{s:s, s:s}", "id", v.advice->id, "text", v.advice->text)
 			  : json_null();
-	return json_pack(
+	doc = json_pack(
 		"{s:i, s:I, s:I, s:s?, s:s?, s:s?, s:b, s:I, s:s, s:s, s:I, s:o, s:{s:I, s:I, s:I},"
 		" s:o, s:o, s:b, s:I, s:s?}",
 		"schema", SNAPSHOT_SCHEMA, "pid", (json_int_t)v.tgid, "start_ns",
@@ -70,4 +89,7 @@ json_t *verdict_to_json(const struct snapshot *snap, uint32_t tgid)
 		(json_int_t)(v.stuck ? v.stuck->dur_ns : 0), "holders", holders_to_json(&v),
 		"advice", advice, "per_vma_locks", snap->meta.per_vma_locks, "lost_waits",
 		(json_int_t)snapshot_lost_waits(&snap->meta), "blind", snap->meta.blind);
+	if (doc && snap->meta.speculative)
+		json_object_set_new(doc, "speculation", speculation_to_json(snap, tgid));
+	return doc;
 }

@@ -51,6 +51,8 @@ found() {
 	found packaging/man/faultline.conf.5 '/^\.It Li RingSize/d' 'faultline.conf.5: [measure] RingSize is missing'
 	found packaging/man/faultline-metrics.7 '/^\.It Li faultline_attached/d' 'faultline_attached is missing'
 	found packaging/man/faultline-metrics.7 '/^\.It Li waiters_full/d' 'reason waiters_full is missing'
+	found packaging/man/faultline-metrics.7 '/^\.It Li faultline_spf_backoff_max Pq/d' 'faultline_spf_backoff_max is missing'
+	found packaging/man/faultline-metrics.7 '/^\.It Li untuned/d' 'why untuned is missing'
 	found packaging/man/faultline-build-kernel.8 '/^\.It Fl -off/d' 'faultline-build-kernel.8: off is missing'
 	found README.md 's/faultline stacks/faultline/' 'README.md: verb stacks is missing'
 	found packaging/grafana/faultline.json 's/faultline_skipped_runs_total/faultline_attached/' 'faultline_skipped_runs is in neither'

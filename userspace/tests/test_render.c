@@ -388,7 +388,7 @@ static void speculation_is_told_where_there_is_any(void **state)
 	snap->meta.spf_backoff_max = 16;
 	text = show_as(snap, REPORT, RENDER_TABLE, RENDER_BY_ROWS);
 	assert_has(text, "-- without the lock, host: 1,000 of 12,000 faults tried, 98.5% handled, "
-			 "abort_ptl 15; vm.spf_backoff_max 16 ('faultline policy' says why)");
+			 "abort_ptl 15; vm.spf_backoff_max 16, nobody tunes it");
 	free(text);
 	snapshot_free(snap);
 }
