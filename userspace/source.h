@@ -31,7 +31,10 @@ bool source_is_daemon(const struct source *source);
 /* The session behind it; NULL for the daemon. */
 struct session *source_session(struct source *source);
 
-/* Called for each single wait from here on, finished or stuck; from source_wait(). */
+/*
+ * Called for each single wait from here on, finished or stuck, of those that --pid,
+ * --cgroup, --comm and --min-wait select; from source_wait().
+ */
 int source_on_wait(struct source *source, session_wait_fn fn, void *arg);
 /* Let time pass; events are taken. CLI_OK, also when a signal came. CLI_ERROR: daemon gone. */
 int source_wait(struct source *source, uint64_t ns);
