@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "cmd.h"
+#include "cmd_html.h"
 #include "config.h"
 #include "incident.h"
 #include "text.h"
@@ -115,21 +116,42 @@ static int list_all(struct cli *cli, const char *dir, FILE *out)
 	return (err && err != -ENOENT) || list.bad ? CLI_ERROR : CLI_OK;
 }
 
+static int take_snapshot(const json_t *record, struct snapshot **ret_snap)
+{
+	const char *where = NULL;
+
+	if (!snapshot_from_json(json_object_get(record, "snapshot"), ret_snap, &where))
+		return CLI_OK;
+	cli_say("the snapshot in the record is not understood at '%s'", where ? where : "?");
+	return CLI_ERROR;
+}
+
+static int write_page(struct cli *cli, const json_t *record)
+{
+	struct snapshot *snap = NULL;
+	struct cmd_html html;
+	int ret = take_snapshot(record, &snap);
+
+	if (!ret)
+		ret = cmd_html_open(cli, &html);
+	if (!ret) {
+		cmd_html_add(&html, snap);
+		ret = cmd_html_close(cli, &html, snap);
+	}
+	snapshot_free(snap);
+	return ret;
+}
+
 static int explain(struct cli *cli, FILE *out, const json_t *record)
 {
 	const json_t *incident = json_object_get(record, "incident");
 	struct snapshot *snap = NULL;
-	const char *where = NULL;
-	int err;
+	int err = take_snapshot(record, &snap);
 
+	if (err)
+		return err;
 	put_row(out, incident);
 	fputc('\n', out);
-	err = snapshot_from_json(json_object_get(record, "snapshot"), &snap, &where);
-	if (err) {
-		cli_say("the snapshot in the record is not understood at '%s'",
-			where ? where : "?");
-		return CLI_ERROR;
-	}
 	err = verdict_explain(out, snap, (uint32_t)number(incident, "tgid"));
 	if (!err) {
 		fputc('\n', out);
@@ -154,7 +176,11 @@ static int show_one(struct cli *cli, const char *dir, const char *id, FILE *out)
 					 : strerror(-err));
 		return err == -EACCES ? CLI_PERM : CLI_ERROR;
 	}
-	if (cli->render.format == RENDER_TABLE) {
+	if (cli->html)
+		ret = write_page(cli, record);
+	if (ret || (cli->html && !cmd_html_with_text(cli))) {
+		/* nothing to print */
+	} else if (cli->render.format == RENDER_TABLE) {
 		ret = explain(cli, out, record);
 	} else {
 		json_dumpf(record, out,
@@ -196,6 +222,10 @@ static int check_args(const struct cli *cli)
 	if (cli->render.format != RENDER_TABLE && cli->render.format != RENDER_JSON &&
 	    cli->render.format != RENDER_JSONL) {
 		cli_say("incidents: --format is table, json or jsonl");
+		return CLI_USAGE;
+	}
+	if (list && cli->html) {
+		cli_say("incidents: --html is of one of them: 'show ID'");
 		return CLI_USAGE;
 	}
 	if (list || (cli->n_args == 2 && !strcmp(cli->args[0], "show")))

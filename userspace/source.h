@@ -49,6 +49,13 @@ int source_snapshot(struct source *source, bool stacks, struct snapshot **ret_sn
  * daemon's whole life, or SOURCE_WINDOW_NS by itself. fresh: always a window.
  */
 int source_measure(struct source *source, bool stacks, bool fresh, struct snapshot **ret_snap);
+/*
+ * The same, and fn gets what it has seen so far: after each part_ns (without stacks),
+ * and at the end. Of the daemon's whole life only the end is known.
+ */
+typedef void (*source_part_fn)(void *arg, const struct snapshot *so_far);
+int source_measure_parts(struct source *source, bool stacks, uint64_t part_ns, source_part_fn fn,
+			 void *arg, struct snapshot **ret_snap);
 /* All of it: open, measure, close. */
 int source_once(const struct cli *cli, const struct source_opts *opts, bool fresh,
 		struct snapshot **ret_snap);
