@@ -102,6 +102,9 @@ n_records() { records | grep -c . || true; }
 has_records() { [ "$(n_records)" -ge "$1" ]; }
 finished() { [ "$(jq .incident.finished "$(records | head -n 1)")" = true ]; }
 
+# drawn COUNT CLASS FILE: so many or more of these are in the page.
+drawn() { [ "$(grep -c "class=\"$2" "$3")" -ge "$1" ] || { echo "no $1 $2 in $3"; return 1; }; }
+
 @test "a second daemon refuses and names the first" {
 	configure
 	daemon_start
@@ -165,7 +168,7 @@ finished() { [ "$(jq .incident.finished "$(records | head -n 1)")" = true ]; }
 
 @test "a client that never reads disturbs nobody" {
 	storm
-	configure '[measure]\nEventMin=10us\n[hot]\nEventMin=10us\n[incident]\nEnabled=no\n[socket]\nMaxClients=50'
+	configure '[measure]\nEventMin=10us\n[hot]\nEventMin=10us\n[hot]\nEventMin=10us\n[incident]\nEnabled=no\n[socket]\nMaxClients=50'
 	daemon_start
 	contend_next
 	$PEER deaf "$SOCKET" >"$DIR/deaf" 3>&- 9>&- &
@@ -190,7 +193,7 @@ finished() { [ "$(jq .incident.finished "$(records | head -n 1)")" = true ]; }
 
 @test "SIGTERM stops it within a second, also under load" {
 	storm
-	configure '[measure]\nEventMin=10us\n[hot]\nEventMin=10us'
+	configure '[measure]\nEventMin=10us\n[hot]\nEventMin=10us\n[hot]\nEventMin=10us'
 	daemon_start
 	contend_next
 	$PEER deaf "$SOCKET" >"$DIR/deaf" 3>&- 9>&- &
@@ -269,6 +272,9 @@ finished() { [ "$(jq .incident.finished "$(records | head -n 1)")" = true ]; }
 	[ "$(n_records)" = 1 ]
 	"$DIR/faultline" incidents list --dir "$DIR/incidents" | grep -q "$TARGET"
 	"$DIR/faultline" incidents show "$(basename "$record" .json)" --dir "$DIR/incidents" | grep -q "$TARGET"
+	"$DIR/faultline" incidents show "$(basename "$record" .json)" --dir "$DIR/incidents" --html "$DIR/page.html"
+	grep -q "pid $TARGET" "$DIR/page.html"
+	drawn 3 wait "$DIR/page.html"
 }
 
 @test "an open circuit breaker is told by every verb" {
@@ -370,7 +376,7 @@ finished() { [ "$(jq .incident.finished "$(records | head -n 1)")" = true ]; }
 
 @test "single waits tell when they began, from the daemon and without" {
 	storm
-	configure '[measure]\nEventMin=10us\n[hot]\nEventMin=10us\n[incident]\nEnabled=no'
+	configure '[measure]\nEventMin=10us\n[hot]\nEventMin=10us\n[hot]\nEventMin=10us\n[incident]\nEnabled=no'
 	daemon_start
 	contend_next
 	for source in "--socket $SOCKET" --direct; do
@@ -384,6 +390,33 @@ finished() { [ "$(jq .incident.finished "$(records | head -n 1)")" = true ]; }
 			assert all(abs(int(r["time_unix_ns"]) / 1e9 - time.time()) < 120 for r in rows)
 		PY
 	done
+}
+
+@test "a page has time in it where time was seen to pass" {
+	storm
+	configure '[measure]\nEventMin=10us\n[hot]\nEventMin=10us'
+	daemon_start
+	contend_next
+	wait_for 20 above snapshot.meta.window_ns 500000000
+	fl report -p "$TARGET" -d 1500ms --html "$DIR/window.html"
+	drawn 5 cell "$DIR/window.html" # columns of at least 100 ms
+	drawn 1 wait "$DIR/window.html"
+	drawn 1 f "$DIR/window.html"
+	[ "$(grep -c 'One column' "$DIR/window.html")" = 0 ]
+	fl report --html "$DIR/life.html"
+	drawn 1 cell "$DIR/life.html"
+	grep -q 'One column: only the sum is known' "$DIR/life.html"
+	"$DIR/faultline" report --direct -p "$TARGET" -d 1500ms --html "$DIR/direct.html"
+	drawn 5 cell "$DIR/direct.html"
+	drawn 1 f "$DIR/direct.html"
+	# an interrupt ends the window, not the page
+	"$DIR/faultline" report --direct -p "$TARGET" -d 1h --html "$DIR/ended.html" 2>"$DIR/err" 3>&- &
+	PIDS+=($!)
+	wait_for 20 grep -q 'measuring for' "$DIR/err"
+	kill -INT $!
+	wait $!
+	grep -q '</html>' "$DIR/ended.html"
+	[ "$(cd "$DIR" && echo *.html*)" = "direct.html ended.html life.html window.html" ]
 }
 
 @test "the textfile is replaced whole" {
