@@ -168,7 +168,7 @@ drawn() { [ "$(grep -c "class=\"$2" "$3")" -ge "$1" ] || { echo "no $1 $2 in $3"
 
 @test "a client that never reads disturbs nobody" {
 	storm
-	configure '[measure]\nEventMin=10us\n[hot]\nEventMin=10us\n[hot]\nEventMin=10us\n[incident]\nEnabled=no\n[socket]\nMaxClients=50'
+	configure '[measure]\nEventMin=10us\n[hot]\nEventMin=10us\n[incident]\nEnabled=no\n[socket]\nMaxClients=50'
 	daemon_start
 	contend_next
 	$PEER deaf "$SOCKET" >"$DIR/deaf" 3>&- 9>&- &
@@ -193,7 +193,7 @@ drawn() { [ "$(grep -c "class=\"$2" "$3")" -ge "$1" ] || { echo "no $1 $2 in $3"
 
 @test "SIGTERM stops it within a second, also under load" {
 	storm
-	configure '[measure]\nEventMin=10us\n[hot]\nEventMin=10us\n[hot]\nEventMin=10us'
+	configure '[measure]\nEventMin=10us\n[hot]\nEventMin=10us'
 	daemon_start
 	contend_next
 	$PEER deaf "$SOCKET" >"$DIR/deaf" 3>&- 9>&- &
@@ -376,7 +376,7 @@ drawn() { [ "$(grep -c "class=\"$2" "$3")" -ge "$1" ] || { echo "no $1 $2 in $3"
 
 @test "single waits tell when they began, from the daemon and without" {
 	storm
-	configure '[measure]\nEventMin=10us\n[hot]\nEventMin=10us\n[hot]\nEventMin=10us\n[incident]\nEnabled=no'
+	configure '[measure]\nEventMin=10us\n[hot]\nEventMin=10us\n[incident]\nEnabled=no'
 	daemon_start
 	contend_next
 	for source in "--socket $SOCKET" --direct; do
@@ -390,6 +390,20 @@ drawn() { [ "$(grep -c "class=\"$2" "$3")" -ge "$1" ] || { echo "no $1 $2 in $3"
 			assert all(abs(int(r["time_unix_ns"]) / 1e9 - time.time()) < 120 for r in rows)
 		PY
 	done
+}
+
+@test "a recording has the single waits of who was asked for, and of nobody else" {
+	storm
+	configure '[measure]\nEventMin=10us\n[hot]\nEventMin=10us\n[incident]\nEnabled=no'
+	daemon_start
+	contend_next
+	n_waits() { grep -c '^{"wait":' "$1" || true; }
+	fl record -p $$ -d 500ms -o "$DIR/none"
+	[ "$(n_waits "$DIR/none")" = 0 ]
+	fl record -c 'nobody*' -d 500ms -o "$DIR/none"
+	[ "$(n_waits "$DIR/none")" = 0 ]
+	fl record -p "$TARGET" -d 1500ms -o "$DIR/some"
+	[ "$(n_waits "$DIR/some")" -gt 0 ]
 }
 
 @test "a page has time in it where time was seen to pass" {
