@@ -148,7 +148,7 @@ install: all	## install below $(DESTDIR)$(PREFIX), configuration in /etc
 	$(Q)install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/faultline/kernel-patches/6.1 kernel-patches/6.1/*
 	$(Q)install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/faultline/prometheus packaging/prometheus/*
 	$(Q)install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/faultline/grafana packaging/grafana/*
-	$(Q)install -D -m 644 -t $(DOCDIR) README.md LICENSE
+	$(Q)install -D -m 644 -t $(DOCDIR) README.md LICENSE packaging/diagnoses.md
 	$(Q)for page in packaging/man/*; do install -D -m 644 -t $(DESTDIR)$(MANDIR)/man$${page##*.} $$page; done
 	$(Q)install -D -m 644 packaging/completions/faultline.bash $(DESTDIR)$(BASHDIR)/faultline
 	$(Q)ln -sf faultline $(DESTDIR)$(BASHDIR)/faultlined

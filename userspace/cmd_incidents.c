@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "cmd.h"
+#include "cmd_html.h"
 #include "cmd_incidents_print.h"
 #include "config.h"
 #include "incident.h"
@@ -184,12 +185,24 @@ static void complete(json_t *record, const struct snapshot *snap)
 		json_object_set_new(record, "explained", verdict_to_json(snap, (uint32_t)tgid));
 }
 
+static int write_page(struct cli *cli, const struct snapshot *snap)
+{
+	struct cmd_html html;
+	int ret = cmd_html_open(cli, &html);
+
+	if (ret)
+		return ret;
+	cmd_html_add(&html, snap);
+	return cmd_html_close(cli, &html, snap);
+}
+
 static int show_or_export(struct cli *cli)
 {
 	bool export = !strcmp(cli->args[0], "export");
 	struct snapshot *snap = NULL;
 	json_t *record = NULL;
 	struct cli_out out;
+	bool wants_text;
 	int ret, closed;
 
 	setenv("TZ", "UTC0", 1); /* that of the record is not known, and ours is of no use */
@@ -200,9 +213,12 @@ static int show_or_export(struct cli *cli)
 		complete(record, snap);
 		umask(077); /* names and stacks of other users' processes */
 	}
-	if (!ret)
+	if (!ret && cli->html)
+		ret = write_page(cli, snap);
+	wants_text = !cli->html || cmd_html_with_text(cli);
+	if (!ret && wants_text)
 		ret = cli_out_open(cli, cli->n_args == 3 ? cli->args[2] : NULL, &out);
-	if (!ret) {
+	if (!ret && wants_text) {
 		ret = put_record(cli, out.file, record, snap);
 		closed = cli_out_close(&out, !ret);
 		ret = ret ? ret : closed;
@@ -239,6 +255,10 @@ static int check_args(const struct cli *cli)
 	      (!strcmp(what, "show") && cli->n_args == 2) || (export && cli->n_args >= 2))) {
 		cli_say("incidents: 'list', 'show RECORD', or 'export ID [FILE]'; see 'faultline "
 			"incidents --help'");
+		return CLI_USAGE;
+	}
+	if (cli->html && strcmp(what, "show")) {
+		cli_say("incidents: --html is of one of them: 'show RECORD'");
 		return CLI_USAGE;
 	}
 	if (export && cli_has(cli, CLI_O_FORMAT)) {

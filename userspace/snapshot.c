@@ -59,6 +59,27 @@ struct snap_wait *snapshot_add_wait(struct snapshot *snap)
 	return wait;
 }
 
+static bool copy_string(char **into, const char *text)
+{
+	*into = text ? strdup(text) : NULL;
+	return *into || !text;
+}
+
+struct snap_wait *snapshot_copy_wait(struct snapshot *snap, const struct snap_wait *from)
+{
+	struct snap_wait *wait = snapshot_add_wait(snap);
+	bool good;
+
+	if (!wait)
+		return NULL;
+	*wait = *from;
+	/* all of them, so that none is still that of the other */
+	good = copy_string(&wait->cgroup, from->cgroup);
+	good &= copy_string(&wait->waiter.detail, from->waiter.detail);
+	good &= copy_string(&wait->holder.detail, from->holder.detail);
+	return good ? wait : NULL;
+}
+
 struct snap_stack *snapshot_add_stack(struct snapshot *snap)
 {
 	struct snap_stack *stack = grow(&snap->stacks, &snap->n_stacks, sizeof(*stack));

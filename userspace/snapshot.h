@@ -184,6 +184,8 @@ struct snap_blame *snapshot_add_blame(struct snapshot *snap);
 struct snap_wait *snapshot_add_wait(struct snapshot *snap);
 struct snap_stack *snapshot_add_stack(struct snapshot *snap);
 struct snap_spec *snapshot_add_spec(struct snapshot *snap);
+/* The same wait, with strings of its own; its stack indices are those of the other snapshot. */
+struct snap_wait *snapshot_copy_wait(struct snapshot *snap, const struct snap_wait *from);
 int snapshot_add_frame(struct snap_stack *stack, const char *frame);
 
 struct snapshot *snapshot_new(void); /* empty, attached */

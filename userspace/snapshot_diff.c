@@ -323,20 +323,10 @@ static int diff_stacks(const struct snapshot *before, const struct snapshot *now
 
 static int copy_waits(const struct snapshot *now, struct snapshot *diff)
 {
-	int err = 0;
-
-	for (size_t i = 0; i < now->n_waits && !err; i++) {
-		const struct snap_wait *from = &now->waits[i];
-		struct snap_wait *wait = snapshot_add_wait(diff);
-
-		if (!wait)
+	for (size_t i = 0; i < now->n_waits; i++)
+		if (!snapshot_copy_wait(diff, &now->waits[i]))
 			return -ENOMEM;
-		*wait = *from;
-		wait->cgroup = copy_string(from->cgroup, &err);
-		wait->waiter.detail = copy_string(from->waiter.detail, &err);
-		wait->holder.detail = copy_string(from->holder.detail, &err);
-	}
-	return err;
+	return 0;
 }
 
 static int copy_features(const struct snapshot *now, struct snapshot *diff)

@@ -144,6 +144,15 @@ static bool downgrades(const struct verdict *v)
 	return cause == CAUSE_MUNMAP || cause == CAUSE_MREMAP || cause == CAUSE_BRK;
 }
 
+/* Writers alone waited for an munmap, and it was still there at their end. */
+static bool was_downgraded(const struct verdict *v)
+{
+	const struct verdict_holder *top = &v->holders[0];
+
+	return top->task->cause == CAUSE_MUNMAP && top->conf == FL_CONF_RELEASE &&
+	       !top->mode_count[FL_READ];
+}
+
 static void put_mechanism(FILE *out, const struct verdict *v)
 {
 	const struct verdict_holder *top = &v->holders[0];
@@ -168,11 +177,18 @@ static void put_mechanism(FILE *out, const struct verdict *v)
 			 what, downgrades(v) ? " (it frees pages so: faults pass)" : "", writer);
 		break;
 	case VERDICT_WRITER:
-		put_item(out, "how",
-			 "%s held the lock for writing: until it ends no other thread can map, "
-			 "unmap "
-			 "or take a page fault that needs the lock (waiting: %s)",
-			 what, readers ? reader : writer);
+		if (was_downgraded(v))
+			put_item(out, "how",
+				 "munmap held the lock, shortly for writing, then for reading "
+				 "while it freed the pages: until it ends no other thread can map "
+				 "or unmap (waiting: %s); page faults pass again before that",
+				 writer);
+		else
+			put_item(out, "how",
+				 "%s held the lock for writing: until it ends no other thread can "
+				 "map, unmap or take a page fault that needs the lock (waiting: "
+				 "%s)",
+				 what, readers ? reader : writer);
 		break;
 	case VERDICT_WRITERS:
 		put_item(

@@ -7,6 +7,9 @@
 load wait
 load daemon
 
+# drawn COUNT CLASS FILE: so many or more of these are in the page.
+drawn() { [ "$(grep -c "class=\"$2" "$3")" -ge "$1" ] || { echo "no $1 $2 in $3"; return 1; }; }
+
 @test "a second daemon refuses and names the first" {
 	configure
 	daemon_start
@@ -174,6 +177,9 @@ load daemon
 	[ "$(n_records)" = 1 ]
 	"$DIR/faultline" incidents list --dir "$DIR/incidents" | grep -q "$TARGET"
 	"$DIR/faultline" incidents show "$(basename "$record" .json)" --dir "$DIR/incidents" | grep -q "$TARGET"
+	"$DIR/faultline" incidents show "$(basename "$record" .json)" --dir "$DIR/incidents" --html "$DIR/page.html"
+	grep -q "pid $TARGET" "$DIR/page.html"
+	drawn 3 wait "$DIR/page.html"
 }
 
 @test "an open circuit breaker is told by every verb" {
@@ -289,6 +295,47 @@ load daemon
 			assert all(abs(int(r["time_unix_ns"]) / 1e9 - time.time()) < 120 for r in rows)
 		PY
 	done
+}
+
+@test "a recording has the single waits of who was asked for, and of nobody else" {
+	storm
+	configure '[measure]\nEventMin=10us\n[hot]\nEventMin=10us\n[incident]\nEnabled=no'
+	daemon_start
+	contend_next
+	n_waits() { grep -c '^{"wait":' "$1" || true; }
+	fl record -p $$ -d 500ms -o "$DIR/none"
+	[ "$(n_waits "$DIR/none")" = 0 ]
+	fl record -c 'nobody*' -d 500ms -o "$DIR/none"
+	[ "$(n_waits "$DIR/none")" = 0 ]
+	fl record -p "$TARGET" -d 1500ms -o "$DIR/some"
+	[ "$(n_waits "$DIR/some")" -gt 0 ]
+}
+
+@test "a page has time in it where time was seen to pass" {
+	storm
+	configure '[measure]\nEventMin=10us\n[hot]\nEventMin=10us'
+	daemon_start
+	contend_next
+	wait_for 20 above snapshot.meta.window_ns 500000000
+	fl report -p "$TARGET" -d 1500ms --html "$DIR/window.html"
+	drawn 5 cell "$DIR/window.html" # columns of at least 100 ms
+	drawn 1 wait "$DIR/window.html"
+	drawn 1 f "$DIR/window.html"
+	[ "$(grep -c 'One column' "$DIR/window.html")" = 0 ]
+	fl report --html "$DIR/life.html"
+	drawn 1 cell "$DIR/life.html"
+	grep -q 'One column: only the sum is known' "$DIR/life.html"
+	"$DIR/faultline" report --direct -p "$TARGET" -d 1500ms --html "$DIR/direct.html"
+	drawn 5 cell "$DIR/direct.html"
+	drawn 1 f "$DIR/direct.html"
+	# an interrupt ends the window, not the page
+	"$DIR/faultline" report --direct -p "$TARGET" -d 1h --html "$DIR/ended.html" 2>"$DIR/err" 3>&- &
+	PIDS+=($!)
+	wait_for 20 grep -q 'measuring for' "$DIR/err"
+	kill -INT $!
+	wait $!
+	grep -q '</html>' "$DIR/ended.html"
+	[ "$(cd "$DIR" && echo *.html*)" = "direct.html ended.html life.html window.html" ]
 }
 
 @test "the textfile is replaced whole" {

@@ -240,6 +240,11 @@ static void who_released_counts_by_what_it_did(void **state)
 	snap->blames[0].holder.cause = CAUSE_MUNMAP;
 	assert_int_equal(mechanism(snap), VERDICT_WRITER);
 	assert_says(snap, "confidence: release");
+	/* munmap frees the pages as a reader: who waits to its end is a writer */
+	assert_says(snap, "no other thread can map or unmap (waiting: mmap)");
+	assert_says(snap, "page faults pass again before that");
+	snap->blames[0].mode = FL_READ;
+	assert_says(snap, "munmap held the lock for writing");
 	snapshot_free(snap);
 }
 
