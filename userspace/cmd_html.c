@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cmd_html.h"
 #include "html.h"
@@ -18,11 +19,15 @@ int cmd_html_open(const struct cli *cli, struct cmd_html *ret_html)
 {
 	struct cmd_html html = {.timeline = timeline_new()};
 	int ret = CLI_ERROR;
+	mode_t mask;
 
-	if (!html.timeline)
+	if (!html.timeline) {
 		cli_say("out of memory");
-	else
-		ret = cli_out_open(cli, cli->html, &html.out);
+		return ret;
+	}
+	mask = umask(077); /* names and stacks of other users' processes */
+	ret = cli_out_open(cli, cli->html, &html.out);
+	umask(mask);
 	if (ret)
 		timeline_free(html.timeline);
 	else

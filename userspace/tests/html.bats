@@ -167,6 +167,13 @@ refused() {
 	[ "$(grep -ho 'nonce-[0-9a-f]*' "$DIR/other" "$PAGE" | sort -u | wc -l)" = 2 ]
 }
 
+@test "a page is for its owner's eyes, and the text with it as the umask has it" {
+	umask 022
+	fl 0 show --html "$DIR/page.html" -o "$DIR/text" "$REC"
+	[ "$(stat -c %a "$DIR/page.html")" = 600 ]
+	[ "$(stat -c %a "$DIR/text")" = 644 ]
+}
+
 @test "it is of one thing" {
 	refused 2 show --waits --html "$DIR/page" "$REC"
 	refused 2 incidents --html "$DIR/page"
