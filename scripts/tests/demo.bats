@@ -37,6 +37,8 @@ program() {
 	echo "$output"
 	[ "$status" = 0 ]
 	[[ $output =~ "with the lock"\ +"without, untuned"\ +"without, tuned" ]]
+	[[ $output =~ vm.spf_backoff_max\ +64\ +64\ +64 ]]
+	[[ $output == *"-- nothing was found that is better"* ]]
 	[[ $output =~ "faults a second"\ +100\ +200\ +300 ]]
 	[[ $output =~ "handled without the lock"\ +0.0%\ +80.0%\ +80.0% ]]
 	[[ $output =~ "median"\ +"2.0 us"\ +"3.0 us"\ +"4.0 us" ]]
@@ -44,6 +46,14 @@ program() {
 	[[ $output =~ "time in them a second"\ +"40.0 ms"\ +"0.0 ms"\ +"0.0 ms" ]]
 	[[ $output =~ "22 s  vm.spf_backoff_max 64 -> 512: because" ]]
 	[ "$(grep -c ' -> ' <<<"$output")" = 1 ]
+}
+
+@test "columns of two settings are not called one" {
+	sed -i '/"end_ns":4[0-9]/s/"backoff_max":64/"backoff_max":512/; /"end_ns":50/s/"backoff_max":64/"backoff_max":512/' "$DIR/trace"
+	run scripts/demo-story "$DIR"
+	[ "$status" = 0 ]
+	[[ $output =~ vm.spf_backoff_max\ +64\ +64\ +512 ]]
+	[[ $output != *"nothing was found"* ]]
 }
 
 @test "the picture has every window and every phase" {
