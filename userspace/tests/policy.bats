@@ -406,7 +406,7 @@ writer() {
 # three and four CPUs on a busy machine.
 @test "on recorded loads the policy is within 5 % of the best fixed value, and changes little" {
 	corpus=$BATS_TEST_DIRNAME/corpus/policy
-	"$O/faultline" policy simulate "$corpus"/{readers.64,readers.8,readers.1,writers,calm.64}.jsonl -d 1h -O json >"$DIR/result"
+	"$O/faultline" policy simulate "$corpus"/{readers.64,readers.8,readers.1,writers,forks,calm.64}.jsonl -d 1h -O json >"$DIR/result"
 	jq . "$DIR/result"
 	jq -e '.phases | map(select(.best_ns > 0)) | length >= 2' "$DIR/result"
 	jq -e '.phases | all(.policy_ns <= .best_ns * 1.05)' "$DIR/result"

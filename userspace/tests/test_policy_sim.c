@@ -375,6 +375,7 @@ static void test_finds_what_is_better_recorded(void **state)
 	static const char *const readers[] = {"readers.1.jsonl", "readers.8.jsonl",
 					      "readers.64.jsonl", NULL};
 	static const char *const writers[] = {"writers.jsonl", NULL};
+	static const char *const forks[] = {"forks.jsonl", NULL};
 	static const struct {
 		const char *const *files;
 		uint32_t start;
@@ -382,6 +383,7 @@ static void test_finds_what_is_better_recorded(void **state)
 	} rows[] = {
 		{readers, 1, false}, {readers, 8, true},  {readers, 64, true},
 		{writers, 1, false}, {writers, 8, false}, {writers, 64, true},
+		{forks, 8, false},   {forks, 64, true},	  {forks, 512, false},
 	};
 	struct policy_sim_result *r = calloc(1, sizeof(*r));
 	const struct policy_sim_phase *phase = &r->phases[0];
