@@ -48,16 +48,20 @@ GENERATOR_SRC := $(wildcard userspace/tests/contend*.c)
 TOOLS   := $(if $(GENERATOR_SRC),$(O)/tests/contend) $(O)/tests/faults $(O)/tests/known \
 	   $(patsubst userspace/tests/%.c,$(O)/tests/%,$(wildcard userspace/tests/meter.c userspace/tests/sample_*.c userspace/tests/bench_*.c))
 
-.PHONY: print-cppflags all tests fuzz deps demo check lint bench install deb rpm clean help
+.PHONY: print-cppflags all tests fuzz deps demo demo-live check lint bench install deb rpm clean help
 all: $(MAINS:%=$(O)/%)		## faultline, faultlined and faultline-knob
 tests: $(TESTS) $(TOOLS)	## build the unit tests, the contention generator and the benches
 fuzz: $(FUZZERS)		## build the fuzzers
 
 deps:		## install what is needed (apt, as root)
 	$(Q)scripts/deps
-demo: deps	## watch three kinds of contention on this kernel (as root)
+demo: deps	## the closed loop on the patched kernel, in a guest; then demo-live (as root)
 	$(Q)$(MAKE) --no-print-directory all tests
 	$(Q)O=$(O) scripts/demo
+	$(Q)O=$(O) scripts/demo-live
+demo-live: deps	## watch three kinds of contention on this kernel (as root)
+	$(Q)$(MAKE) --no-print-directory all tests
+	$(Q)O=$(O) scripts/demo-live
 check: deps	## run every test, here and on other kernels (as root)
 	$(Q)O=$(O) scripts/check
 lint:		## static checks
@@ -66,7 +70,7 @@ bench: deps	## page faults on stock 6.1 against 6.12, and the detector's own cos
 	$(Q)$(MAKE) --no-print-directory all tests
 	$(Q)O=$(O) scripts/bench
 help:		## this list
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1	\2/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1	\2/p' Makefile | expand -t 18
 
 $(O) $(O)/bpf $(O)/tests $(O)/fuzz:
 	$(Q)mkdir -p $@
@@ -144,7 +148,7 @@ install: all	## install below $(DESTDIR)$(PREFIX), configuration in /etc
 	$(Q)install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/faultline/kernel-patches/6.1 kernel-patches/6.1/*
 	$(Q)install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/faultline/prometheus packaging/prometheus/*
 	$(Q)install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/faultline/grafana packaging/grafana/*
-	$(Q)install -D -m 644 -t $(DOCDIR) README.md LICENSE
+	$(Q)install -D -m 644 -t $(DOCDIR) README.md LICENSE packaging/diagnoses.md
 	$(Q)for page in packaging/man/*; do install -D -m 644 -t $(DESTDIR)$(MANDIR)/man$${page##*.} $$page; done
 	$(Q)install -D -m 644 packaging/completions/faultline.bash $(DESTDIR)$(BASHDIR)/faultline
 	$(Q)ln -sf faultline $(DESTDIR)$(BASHDIR)/faultlined

@@ -28,7 +28,7 @@ const struct cli_verb cli_verbs[] = {
 	 SOURCE | SELECT | CLI_BIT(DURATION) | CLI_BIT(INTERVAL) | CLI_BIT(ENTRIES) |
 		 CLI_BIT(SORT) | CLI_BIT(FORMAT) | CLI_BIT(OUTPUT) | CLI_BIT(STRICT) | EXTRA},
 	{"report", NULL, 0, "totals of a window, or since the daemon started", cmd_report,
-	 SOURCE | SELECT | TABLE | CLI_BIT(DURATION) | CLI_BIT(STRICT) | EXTRA},
+	 SOURCE | SELECT | TABLE | CLI_BIT(DURATION) | CLI_BIT(STRICT) | CLI_BIT(HTML) | EXTRA},
 	{"watch", NULL, 0, "single waits, one a line, as they come", cmd_watch,
 	 SOURCE | SELECT | CLI_BIT(DURATION) | CLI_BIT(ENTRIES) | CLI_BIT(FORMAT) |
 		 CLI_BIT(OUTPUT) | CLI_BIT(STRICT) | EXTRA},
@@ -37,14 +37,16 @@ const struct cli_verb cli_verbs[] = {
 	 SOURCE | SELECT | CLI_BIT(DURATION) | CLI_BIT(INTERVAL) | CLI_BIT(OUTPUT) |
 		 CLI_BIT(STRICT) | CLI_BIT(PHASE) | EXTRA},
 	{"show", "FILE", 1, "print a recording as 'report' would", cmd_show,
-	 SELECT | TABLE | CLI_BIT(WAITS) | CLI_BIT(STRICT)},
+	 SELECT | TABLE | CLI_BIT(WAITS) | CLI_BIT(STRICT) | CLI_BIT(HTML)},
 	{"stacks", NULL, 0, "kernel stacks of the waiters, folded or as a flame graph", cmd_stacks,
 	 SOURCE | SELECT | TABLE | CLI_BIT(DURATION) | CLI_BIT(STRICT) | CLI_BIT(SVG) | EXTRA},
 	{"explain", "[PID]", 1, "who was blocked by whom, and what to do about it", cmd_explain,
 	 SOURCE | CLI_BIT(PID) | CLI_BIT(DURATION) | CLI_BIT(FORMAT) | CLI_BIT(OUTPUT) |
 		 CLI_BIT(STRICT) | EXTRA},
-	{"incidents", "[list | show ID]", 2, "what the daemon recorded by itself", cmd_incidents,
-	 CLI_BIT(PID) | CLI_BIT(FORMAT) | CLI_BIT(OUTPUT) | CLI_BIT(ENTRIES) | CLI_BIT(DIR)},
+	{"incidents", "[list | show RECORD | export ID [FILE]]", 3,
+	 "what the daemon recorded by itself; RECORD: an id, or a file", cmd_incidents,
+	 CLI_BIT(PID) | CLI_BIT(FORMAT) | CLI_BIT(OUTPUT) | CLI_BIT(ENTRIES) | CLI_BIT(DIR) |
+		 CLI_BIT(HTML)},
 	{"config", "check [FILE] | show [FILE]", 2, "is the configuration right, and what is it",
 	 cmd_config, CLI_BIT(OUTPUT)},
 	{"policy",

@@ -46,6 +46,7 @@ enum cli_option {
 	CLI_O_USER,
 	CLI_O_EXACT,
 	CLI_O_SVG,
+	CLI_O_HTML,
 	CLI_O_MEASURE,
 	CLI_O_WARNING,
 	CLI_O_CRITICAL,
@@ -81,6 +82,7 @@ struct cli {
 	const char *output; /* NULL: stdout */
 	const char *socket;
 	const char *svg;
+	const char *html;
 	const char *dir;
 	const char *phase;
 	uint64_t min_wait_ns;

@@ -41,6 +41,7 @@ static const struct option_text texts[CLI_NR_OPTIONS] = {
 	[CLI_O_USER] = {"user", 0, NULL, "also user stacks (measures by itself)"},
 	[CLI_O_EXACT] = {"exact", 0, NULL, "also waits that spin (measures by itself)"},
 	[CLI_O_SVG] = {"svg", 0, "FILE", "write a flame graph for a browser"},
+	[CLI_O_HTML] = {"html", 0, "FILE", "write a page for a browser, with pictures"},
 	[CLI_O_MEASURE] = {"measure", 0, NULL, "measure the tool's own cost, for 3 s"},
 	[CLI_O_WARNING] = {"warning", 'w', "TIME", "a wait from here on is a WARNING"},
 	[CLI_O_CRITICAL] = {"critical", 'c', "TIME", "a wait from here on is CRITICAL"},
@@ -190,6 +191,8 @@ static int set_option(struct cli *cli, enum cli_option option, const char *value
 		return set_text(&cli->socket, option, value);
 	case CLI_O_SVG:
 		return set_text(&cli->svg, option, value);
+	case CLI_O_HTML:
+		return set_text(&cli->html, option, value);
 	case CLI_O_DIR:
 		return set_text(&cli->dir, option, value);
 	case CLI_O_PHASE:

@@ -10,6 +10,7 @@
 
 #include "cmd.h"
 #include "kernel.h"
+#include "place.h"
 #include "source.h"
 #include "units.h"
 
@@ -18,6 +19,7 @@
 struct checkup {
 	struct utsname uts;
 	struct kernel_facts facts;
+	struct place place;
 	int probe_err;
 	int source_ret; /* exit code of opening it */
 	struct snapshot *snap; /* NULL: not measured */
@@ -28,6 +30,23 @@ struct checkup {
 static void put_fact(FILE *out, const char *name, bool yes, const char *if_yes, const char *if_no)
 {
 	fprintf(out, "  %-20s %-4s %s\n", name, yes ? "yes" : "no", yes ? if_yes : if_no);
+}
+
+/* A host needs no more than a line; in a container each thing that is missing has one. */
+static void put_place(FILE *out, const struct checkup *c)
+{
+	bool all = true;
+
+	for (int i = 0; i < PLACE_NR; i++) {
+		if (c->place.has[i])
+			continue;
+		fprintf(out, "%s  %-20s no   %s\n", all ? "place\n" : "", place_name(i),
+			place_advice(i));
+		all = false;
+	}
+	if (all)
+		fputs("place: sees all of the host\n", out);
+	fputc('\n', out);
 }
 
 static void put_facts(FILE *out, const struct checkup *c)
@@ -119,6 +138,7 @@ static void examine(struct checkup *c, struct cli *cli)
 	struct source *source = NULL;
 
 	uname(&c->uts);
+	place_look("", &c->place);
 	c->probe_err = kernel_probe(&c->facts);
 	/* the daemon's programs cannot be sampled from here */
 	if (cli_has(cli, CLI_O_MEASURE))
@@ -147,6 +167,12 @@ static int put_json(FILE *out, const struct checkup *c)
 		c->snap ? snapshot_to_json(c->snap) : json_null());
 	if (!doc)
 		return -ENOMEM;
+	json_object_set_new(
+		doc, "place",
+		json_pack("{s:b, s:b, s:b, s:b, s:b, s:b}", "proc", c->place.has[PLACE_PROC],
+			  "host_pids", c->place.has[PLACE_PIDS], "host_users",
+			  c->place.has[PLACE_USERS], "host_cgroups", c->place.has[PLACE_CGROUPS],
+			  "btf", c->place.has[PLACE_BTF], "tracefs", c->place.has[PLACE_TRACEFS]));
 	if (c->measured)
 		json_object_set_new(doc, "cost",
 				    json_pack("{s:I, s:I, s:I, s:I}", "sample_ns",
@@ -161,6 +187,7 @@ static int put_json(FILE *out, const struct checkup *c)
 
 static int put_all(FILE *out, const struct checkup *c, const struct render_opts *opts)
 {
+	put_place(out, c);
 	put_facts(out, c);
 	if (c->snap) {
 		put_features(out, c);

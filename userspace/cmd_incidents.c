@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What did the daemon record by itself? Lists the records, or explains one.
- * Reads the folder: it works without the daemon, and on records of another
- * host. A damaged record is told and does not hide the others.
+ * What did the daemon record by itself? Lists the records, explains one, or copies
+ * one out for somebody elsewhere. Reads files: it works without the daemon, and on
+ * records of another host, of which it asks nothing of this one. A damaged record is
+ * told and does not hide the others.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/stat.h>
 
 #include "cmd.h"
+#include "cmd_html.h"
+#include "cmd_incidents_print.h"
 #include "config.h"
 #include "incident.h"
-#include "text.h"
-#include "units.h"
+#include "incident_dir.h"
 #include "verdict.h"
 
 struct list {
@@ -25,15 +27,6 @@ struct list {
 static uint64_t number(const json_t *object, const char *name)
 {
 	return (uint64_t)json_integer_value(json_object_get(object, name));
-}
-
-/* Records are files that somebody may have changed: clean again before a terminal sees it. */
-static const char *text(const json_t *object, const char *name, char *buf, size_t size)
-{
-	const char *value = json_string_value(json_object_get(object, name));
-
-	text_clean(buf, size, value ? value : "", value ? strlen(value) : 0);
-	return buf;
 }
 
 static bool selected(const struct cli *cli, const json_t *incident)
@@ -56,23 +49,6 @@ static void on_incident(void *arg, const char *name, const json_t *incident, con
 	}
 }
 
-static void put_row(FILE *out, const json_t *incident)
-{
-	time_t seconds = (time_t)(number(incident, "time_unix_ns") / 1000000000);
-	char when[32] = "?", id[4 * INCIDENT_ID_LEN], comm[SNAPSHOT_COMM_LEN], kind[16];
-	char wait[UNITS_BUF], verdict[2 * VERDICT_LINE];
-	struct tm tm;
-
-	if (gmtime_r(&seconds, &tm))
-		strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	fprintf(out, "%-26s %-20s %-5s %8llu ", text(incident, "id", id, sizeof(id)), when,
-		text(incident, "kind", kind, sizeof(kind)),
-		(unsigned long long)number(incident, "tgid"));
-	text_put_padded(out, text(incident, "comm", comm, sizeof(comm)), 16);
-	fprintf(out, " %8s  %s\n", units_format_duration(wait, number(incident, "wait_ns")),
-		text(incident, "verdict", verdict, sizeof(verdict)));
-}
-
 static void put_list(const struct cli *cli, FILE *out, const json_t *incidents)
 {
 	size_t n = json_array_size(incidents), first = 0;
@@ -80,13 +56,12 @@ static void put_list(const struct cli *cli, FILE *out, const json_t *incidents)
 	if (cli->render.entries && n > cli->render.entries)
 		first = n - cli->render.entries;
 	if (cli->render.format == RENDER_TABLE)
-		fprintf(out, "%-26s %-20s %-5s %8s %-16s %8s  %s\n", "ID", "TIME", "KIND", "PID",
-			"COMM", "WAIT", "VERDICT");
+		cmd_incidents_print_header(out);
 	for (size_t i = first; i < n; i++) {
 		const json_t *incident = json_array_get(incidents, i);
 
 		if (cli->render.format == RENDER_TABLE) {
-			put_row(out, incident);
+			cmd_incidents_print_row(out, incident);
 		} else {
 			json_dumpf(incident, out, JSON_COMPACT);
 			fputc('\n', out);
@@ -115,56 +90,6 @@ static int list_all(struct cli *cli, const char *dir, FILE *out)
 	return (err && err != -ENOENT) || list.bad ? CLI_ERROR : CLI_OK;
 }
 
-static int explain(struct cli *cli, FILE *out, const json_t *record)
-{
-	const json_t *incident = json_object_get(record, "incident");
-	struct snapshot *snap = NULL;
-	const char *where = NULL;
-	int err;
-
-	put_row(out, incident);
-	fputc('\n', out);
-	err = snapshot_from_json(json_object_get(record, "snapshot"), &snap, &where);
-	if (err) {
-		cli_say("the snapshot in the record is not understood at '%s'",
-			where ? where : "?");
-		return CLI_ERROR;
-	}
-	err = verdict_explain(out, snap, (uint32_t)number(incident, "tgid"));
-	if (!err) {
-		fputc('\n', out);
-		cli->render.by = RENDER_BY_HOLDER;
-		err = render_report(out, snap, &cli->render);
-	}
-	snapshot_free(snap);
-	return err ? CLI_ERROR : CLI_OK;
-}
-
-static int show_one(struct cli *cli, const char *dir, const char *id, FILE *out)
-{
-	const char *problem = NULL;
-	json_t *record = NULL;
-	int ret = CLI_OK, err = incident_read(dir, id, &record, &problem);
-
-	if (err) {
-		cli_say("incident '%s': %s", id,
-			problem		 ? problem
-			: err == -ENOENT ? "there is none; 'faultline incidents' lists them"
-			: err == -EINVAL ? "this is no id; 'faultline incidents' lists them"
-					 : strerror(-err));
-		return err == -EACCES ? CLI_PERM : CLI_ERROR;
-	}
-	if (cli->render.format == RENDER_TABLE) {
-		ret = explain(cli, out, record);
-	} else {
-		json_dumpf(record, out,
-			   cli->render.format == RENDER_JSON ? JSON_INDENT(2) : JSON_COMPACT);
-		fputc('\n', out);
-	}
-	json_decref(record);
-	return ret;
-}
-
 static void on_problem(void *arg, const char *message)
 {
 	(void)arg;
@@ -189,38 +114,174 @@ static int find_dir(const struct cli *cli, char **ret_dir)
 	return ret || *ret_dir ? ret : CLI_ERROR;
 }
 
-static int check_args(const struct cli *cli)
+/* "show" takes the name of a file in place of an id; only an id needs to know the folder. */
+static int read_record(const struct cli *cli, const char *name, json_t **ret_record)
 {
-	bool list = !cli->n_args || (cli->n_args == 1 && !strcmp(cli->args[0], "list"));
+	const char *problem = NULL;
+	char *dir = NULL;
+	int err, ret;
 
-	if (cli->render.format != RENDER_TABLE && cli->render.format != RENDER_JSON &&
-	    cli->render.format != RENDER_JSONL) {
-		cli_say("incidents: --format is table, json or jsonl");
-		return CLI_USAGE;
+	if (incident_dir_is_id(name)) {
+		ret = find_dir(cli, &dir);
+		if (ret)
+			return ret;
+		err = incident_read(dir, name, ret_record, &problem);
+		free(dir);
+	} else {
+		err = incident_load(name, ret_record, &problem);
 	}
-	if (list || (cli->n_args == 2 && !strcmp(cli->args[0], "show")))
+	if (!err)
 		return CLI_OK;
-	cli_say("incidents: 'list', or 'show ID'; see 'faultline incidents --help'");
-	return CLI_USAGE;
+	if (incident_dir_is_id(name))
+		cli_say("incident %s: %s", name,
+			problem		 ? problem
+			: err == -ENOENT ? "there is none; 'faultline incidents' lists them"
+					 : strerror(-err));
+	else
+		cli_say("%s: %s%s", name, problem ? problem : strerror(-err),
+			err == -ENOENT ? "; nor is it an id, which 'faultline incidents' lists"
+				       : "");
+	return err == -EACCES || err == -EPERM ? CLI_PERM : CLI_ERROR;
 }
 
-int cmd_incidents(struct cli *cli)
+/* A record whose head is right may still be damaged further down. */
+static int take_snapshot(const char *name, const json_t *record, struct snapshot **ret_snap)
+{
+	const char *where = NULL;
+	int err = snapshot_from_json(json_object_get(record, "snapshot"), ret_snap, &where);
+
+	if (!err)
+		return CLI_OK;
+	if (where)
+		cli_say("%s: damaged: its snapshot is not understood at '%s'; copy it again", name,
+			where);
+	else
+		cli_say("%s: %s", name, strerror(-err));
+	return CLI_ERROR;
+}
+
+static int put_record(const struct cli *cli, FILE *out, const json_t *record,
+		      const struct snapshot *snap)
+{
+	bool lines = !strcmp(cli->args[0], "export") || cli->render.format == RENDER_JSONL;
+	int err = 0;
+
+	if (!lines && cli->render.format == RENDER_TABLE)
+		err = cmd_incidents_print(out, record, snap, &cli->render);
+	else if (json_dumpf(record, out, lines ? JSON_COMPACT : JSON_INDENT(2)) ||
+		 fputc('\n', out) == EOF)
+		err = -EIO;
+	if (err)
+		cli_say("cannot print: %s", strerror(-err));
+	return err ? CLI_ERROR : CLI_OK;
+}
+
+/* Records of versions that did not explain: whoever gets it need not be able to. */
+static void complete(json_t *record, const struct snapshot *snap)
+{
+	uint64_t tgid = number(json_object_get(record, "incident"), "tgid");
+
+	if (!json_object_get(record, "explained"))
+		json_object_set_new(record, "explained", verdict_to_json(snap, (uint32_t)tgid));
+}
+
+static int write_page(struct cli *cli, const struct snapshot *snap)
+{
+	struct cmd_html html;
+	int ret = cmd_html_open(cli, &html);
+
+	if (ret)
+		return ret;
+	cmd_html_add(&html, snap);
+	return cmd_html_close(cli, &html, snap);
+}
+
+static int show_or_export(struct cli *cli)
+{
+	bool export = !strcmp(cli->args[0], "export");
+	struct snapshot *snap = NULL;
+	json_t *record = NULL;
+	struct cli_out out;
+	bool wants_text;
+	int ret, closed;
+
+	setenv("TZ", "UTC0", 1); /* that of the record is not known, and ours is of no use */
+	ret = read_record(cli, cli->args[1], &record);
+	if (!ret)
+		ret = take_snapshot(cli->args[1], record, &snap);
+	if (!ret && export) {
+		complete(record, snap);
+		umask(077); /* names and stacks of other users' processes */
+	}
+	if (!ret && cli->html)
+		ret = write_page(cli, snap);
+	wants_text = !cli->html || cmd_html_with_text(cli);
+	if (!ret && wants_text)
+		ret = cli_out_open(cli, cli->n_args == 3 ? cli->args[2] : NULL, &out);
+	if (!ret && wants_text) {
+		ret = put_record(cli, out.file, record, snap);
+		closed = cli_out_close(&out, !ret);
+		ret = ret ? ret : closed;
+	}
+	snapshot_free(snap);
+	json_decref(record);
+	return ret;
+}
+
+static int list_records(struct cli *cli)
 {
 	struct cli_out out;
 	char *dir = NULL;
 	int ret, closed;
 
-	ret = check_args(cli);
-	if (!ret)
-		ret = find_dir(cli, &dir);
+	ret = find_dir(cli, &dir);
 	if (!ret)
 		ret = cli_out_open(cli, NULL, &out);
 	if (!ret) {
-		ret = cli->n_args == 2 ? show_one(cli, dir, cli->args[1], out.file)
-				       : list_all(cli, dir, out.file);
+		ret = list_all(cli, dir, out.file);
 		closed = cli_out_close(&out, !ret);
 		ret = ret ? ret : closed;
 	}
 	free(dir);
 	return ret;
+}
+
+static int check_args(const struct cli *cli)
+{
+	const char *what = cli->n_args ? cli->args[0] : "list";
+	bool export = !strcmp(what, "export");
+
+	if (!((!strcmp(what, "list") && cli->n_args < 2) ||
+	      (!strcmp(what, "show") && cli->n_args == 2) || (export && cli->n_args >= 2))) {
+		cli_say("incidents: 'list', 'show RECORD', or 'export ID [FILE]'; see 'faultline "
+			"incidents --help'");
+		return CLI_USAGE;
+	}
+	if (cli->html && strcmp(what, "show")) {
+		cli_say("incidents: --html is of one of them: 'show RECORD'");
+		return CLI_USAGE;
+	}
+	if (export && cli_has(cli, CLI_O_FORMAT)) {
+		cli_say("incidents export: it has one format; 'show' takes --format");
+		return CLI_USAGE;
+	}
+	if (export && cli->n_args == 3 && cli_has(cli, CLI_O_OUTPUT)) {
+		cli_say("incidents export: FILE, or --output, not both");
+		return CLI_USAGE;
+	}
+	if (cli->render.format != RENDER_TABLE && cli->render.format != RENDER_JSON &&
+	    cli->render.format != RENDER_JSONL) {
+		cli_say("incidents: --format is table, json or jsonl");
+		return CLI_USAGE;
+	}
+	return CLI_OK;
+}
+
+int cmd_incidents(struct cli *cli)
+{
+	int ret = check_args(cli);
+
+	if (ret)
+		return ret;
+	return cli->n_args >= 2 ? show_or_export(cli) : list_records(cli);
 }

@@ -95,7 +95,6 @@ static void put_counts(FILE *out, const char *what, const json_t *counts)
 		count(free, counts, "quiet"));
 }
 
-/* The kernel's enum spf_reason, as the counters of vmstat are in its order. */
 static void put_reasons(FILE *out, const json_t *reasons)
 {
 	const json_t *value;
@@ -103,8 +102,7 @@ static void put_reasons(FILE *out, const json_t *reasons)
 
 	json_array_foreach ((json_t *)reasons, i, value)
 		if (i && json_integer_value(value))
-			fprintf(out, " %s %lld",
-				spf_counter_name(SPF_ABORT_VMA - 1 + i) + strlen("abort_"),
+			fprintf(out, " %s %lld", spf_reason_name(i) + strlen("abort_"),
 				(long long)json_integer_value(value));
 }
 
@@ -204,7 +202,7 @@ void cmd_policy_plan(FILE *out, const json_t *reply)
 	else
 		put_decision(out, reply);
 	if (!strcmp(text(reply, "mode"), "observe"))
-		fputs("-- mode observe: nothing is changed, and costs are not measured\n", out);
+		fputs("-- mode observe: nothing is changed\n", out);
 }
 
 void cmd_policy_log(FILE *out, const json_t *reply)

@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cmd.h"
@@ -174,7 +175,7 @@ static int run(struct recorder *rec)
 
 int cmd_record(struct cli *cli)
 {
-	const struct source_opts opts = {.stacks = false};
+	const struct source_opts opts = {.no_speculation = true};
 	struct recorder rec = {.cli = cli};
 	int ret;
 
@@ -185,6 +186,7 @@ int cmd_record(struct cli *cli)
 	ret = source_open(cli, &opts, &rec.source);
 	if (ret)
 		return ret;
+	umask(077); /* names and stacks of other users' processes */
 	/* not aside and renamed: what is there is to be readable after a crash */
 	rec.out = fopen(cli->output, "we");
 	if (!rec.out) {

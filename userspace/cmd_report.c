@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cmd.h"
+#include "cmd_html.h"
 #include "source.h"
 #include "verdict.h"
 
@@ -40,6 +41,20 @@ static void print_footer(const struct cli *cli, const struct snapshot *snap)
 		render_footer(stderr, snap, &cli->render);
 }
 
+static int print_report(struct cli *cli, const struct snapshot *snap)
+{
+	struct cli_out out;
+	int err, ret;
+
+	fit_terminal(cli);
+	ret = cli_out_open(cli, NULL, &out);
+	if (ret)
+		return ret;
+	err = render_report(out.file, snap, &cli->render);
+	print_footer(cli, snap);
+	return finish(cli, &out, err, snap);
+}
+
 int cmd_report(struct cli *cli)
 {
 	const struct source_opts opts = {
@@ -47,18 +62,15 @@ int cmd_report(struct cli *cli)
 			  cli->render.format == RENDER_FOLDED || cli_has(cli, CLI_O_USER),
 	};
 	struct snapshot *snap = NULL;
-	struct cli_out out;
-	int ret, err;
+	int ret;
 
-	fit_terminal(cli);
-	ret = source_once(cli, &opts, false, &snap);
+	if (cli->html)
+		ret = cmd_html_report(cli, &snap);
+	else
+		ret = source_once(cli, &opts, false, &snap);
 	if (!ret)
-		ret = cli_out_open(cli, NULL, &out);
-	if (!ret) {
-		err = render_report(out.file, snap, &cli->render);
-		print_footer(cli, snap);
-		ret = finish(cli, &out, err, snap);
-	}
+		ret = cli->html && !cmd_html_with_text(cli) ? cmd_html_end(cli, snap)
+							    : print_report(cli, snap);
 	snapshot_free(snap);
 	return ret;
 }

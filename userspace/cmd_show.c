@@ -10,12 +10,14 @@
 #include <string.h>
 
 #include "cmd.h"
+#include "cmd_html.h"
 #include "verdict.h"
 
 struct reader {
 	struct cli *cli;
 	struct snap_filter filter;
 	FILE *out; /* of --waits */
+	struct cmd_html *html; /* of --html */
 	struct snapshot *last;
 	unsigned long long line;
 	size_t shown;
@@ -76,6 +78,13 @@ static int take_line(struct reader *r, const json_t *object)
 			snapshot_free(r->last);
 			r->last = snap;
 		}
+		if (!ret && r->html)
+			cmd_html_add(r->html, snap);
+	} else if (wait && r->html) {
+		ret = take_snapshot(r, wait, &snap);
+		if (!ret && timeline_add_waits(r->html->timeline, snap, false))
+			ret = bad(r, "out of memory");
+		snapshot_free(snap);
 	} else if (wait && r->out &&
 		   (!r->cli->render.entries || r->shown < r->cli->render.entries)) {
 		ret = take_snapshot(r, wait, &snap);
@@ -118,15 +127,23 @@ static int read_lines(struct reader *r, FILE *file)
 	return ret;
 }
 
+/* All of it; the last interval is there then. */
+static int read_all(struct reader *r, FILE *file)
+{
+	int ret = read_lines(r, file);
+
+	if (!ret && !r->last) {
+		cli_say("%s: no whole interval was recorded", r->cli->args[0]);
+		ret = CLI_ERROR;
+	}
+	return ret;
+}
+
 static int print(struct reader *r, FILE *out)
 {
 	struct cli *cli = r->cli;
 	int err = 0;
 
-	if (!r->last) {
-		cli_say("%s: no whole interval was recorded", cli->args[0]);
-		return CLI_ERROR;
-	}
 	if (r->out)
 		render_footer(out, r->last, &cli->render);
 	else
@@ -148,12 +165,29 @@ static int show(struct reader *r, FILE *file)
 		if (render_waits_header(out.file, &r->cli->render))
 			ret = bad(r, "cannot print");
 	}
-	if (!ret)
-		ret = read_lines(r, file);
+	if (!ret && !r->last)
+		ret = read_all(r, file);
 	if (!ret)
 		ret = print(r, out.file);
 	closed = cli_out_close(&out, !ret || ret == CLI_INCOMPLETE);
 	return ret ? ret : closed;
+}
+
+static int show_page(struct reader *r, FILE *file)
+{
+	struct cmd_html html;
+	int closed, ret = cmd_html_open(r->cli, &html);
+
+	if (ret)
+		return ret;
+	r->html = &html;
+	ret = read_all(r, file);
+	closed = cmd_html_close(r->cli, &html, ret ? NULL : r->last);
+	r->html = NULL;
+	ret = ret ? ret : closed;
+	if (!ret)
+		ret = cmd_html_with_text(r->cli) ? show(r, file) : cmd_html_end(r->cli, r->last);
+	return ret;
 }
 
 int cmd_show(struct cli *cli)
@@ -176,12 +210,16 @@ int cmd_show(struct cli *cli)
 		cli_say("show: which FILE? (of 'faultline record -o FILE')");
 		return CLI_USAGE;
 	}
+	if (cli->html && cli_has(cli, CLI_O_WAITS)) {
+		cli_say("show: --waits prints single waits, --html draws all: give one of them");
+		return CLI_USAGE;
+	}
 	file = fopen(cli->args[0], "re");
 	if (!file) {
 		cli_say("%s: %s", cli->args[0], strerror(errno));
 		return CLI_ERROR;
 	}
-	ret = show(&r, file);
+	ret = cli->html ? show_page(&r, file) : show(&r, file);
 	fclose(file);
 	snapshot_free(r.last);
 	return ret;

@@ -60,6 +60,19 @@ static void put_incidents(FILE *out, const json_t *incidents)
 		*text(incidents, "error") ? ": " : "", text(incidents, "error"));
 }
 
+static void put_hook(FILE *out, const json_t *hook)
+{
+	if (!*text(hook, "path"))
+		return;
+	fprintf(out,
+		"hook         %s: %llu run, %llu failed (%llu of them out of time), "
+		"%llu skipped\n",
+		text(hook, "path"), (unsigned long long)number(hook, "run"),
+		(unsigned long long)number(hook, "failed"),
+		(unsigned long long)number(hook, "timeouts"),
+		(unsigned long long)number(hook, "skipped"));
+}
+
 static void put_problems(FILE *out, const json_t *problems)
 {
 	const char *name;
@@ -96,6 +109,7 @@ static int put_status(const struct cli *cli, FILE *out, const json_t *reply)
 		(unsigned long long)number(breaker, "times"));
 	put_hot(out, json_object_get(reply, "hot"));
 	put_incidents(out, json_object_get(reply, "incidents"));
+	put_hook(out, json_object_get(reply, "hook"));
 	fprintf(out, "clients      %llu now, %llu watching, %llu refused, %llu lines lost\n",
 		(unsigned long long)number(clients, "now"),
 		(unsigned long long)number(clients, "watching"),

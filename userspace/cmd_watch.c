@@ -5,7 +5,6 @@
  * when the daemon goes away; it does not connect again, so that a gap is never
  * taken for silence.
  */
-#include <fnmatch.h>
 #include <string.h>
 
 #include "cmd.h"
@@ -26,32 +25,11 @@ static bool enough(const struct watcher *watcher)
 	return watcher->cli->render.entries && watcher->shown >= watcher->cli->render.entries;
 }
 
-static bool in_cgroup(const char *cgroup, const char *prefix)
-{
-	size_t n = strlen(prefix);
-
-	while (n && prefix[n - 1] == '/')
-		n--;
-	return cgroup && !strncmp(cgroup, prefix, n) && (!cgroup[n] || cgroup[n] == '/');
-}
-
-/* The daemon sends the waits of all processes. */
-static bool selected(const struct cli *cli, const struct snap_wait *wait)
-{
-	bool pid = !cli->n_pids;
-
-	for (size_t i = 0; i < cli->n_pids; i++)
-		pid |= cli->pids[i] == wait->tgid;
-	return pid && (!cli->cgroup || in_cgroup(wait->cgroup, cli->cgroup)) &&
-	       (!cli->comm || !fnmatch(cli->comm, wait->comm, 0)) &&
-	       wait->dur_ns >= cli->min_wait_ns;
-}
-
 static void on_wait(void *arg, const struct snapshot *one)
 {
 	struct watcher *watcher = arg;
 
-	if (watcher->err || enough(watcher) || !selected(watcher->cli, &one->waits[0]))
+	if (watcher->err || enough(watcher))
 		return;
 	watcher->shown++;
 	watcher->err = render_waits(watcher->out, one, &watcher->cli->render);

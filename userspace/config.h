@@ -44,7 +44,10 @@ struct config {
 	uint32_t incident_millipct; /* Ratio=100%: waiting time of all threads to window */
 	uint64_t incident_max_bytes; /* MaxDisk=64M */
 	uint32_t incident_max_files; /* MaxFiles=200 */
+	uint64_t incident_max_age_ns; /* MaxAge=90d; 0: any */
 	uint64_t incident_cooldown_ns; /* Cooldown=30s, one process */
+	char *incident_hook; /* Hook= (empty: off): run for each record */
+	uint64_t incident_hook_timeout_ns; /* HookTimeout=30s */
 	/* [breaker] */
 	bool breaker; /* Enabled=yes */
 	uint32_t breaker_cost_millipct; /* MaxCost=1%: BPF run time to CPU time of the host */
@@ -64,6 +67,7 @@ struct config {
 	uint64_t policy_calm_ns; /* Calm=5min */
 	char *policy_on_exit; /* OnExit=restore or keep */
 	char *policy_on_restart; /* OnRestart=restore or keep */
+	char *policy_writer; /* Writer= (empty: faultlined starts faultline-knob) */
 	char *policy_state; /* State=/var/lib/faultline/knobs.json */
 	char *policy_trace; /* Trace= (empty: off) */
 	/* [socket] */

@@ -21,6 +21,7 @@
 #define MS	  (1000 * US)
 #define SEC_	  (1000 * MS)
 #define HOUR	  (3600 * SEC_)
+#define DAY	  (24 * HOUR)
 #define MIB	  (1ULL << 20)
 #define ENTRIES	  (1 << 20)
 
@@ -63,7 +64,7 @@ const struct config_key config_keys[] = {
 	 "Write incident records."},
 	{"incident", "Directory", KEY_PATH, true, AT(incident_dir), "/var/lib/faultline/incidents",
 	 0, 0, "Where to write them."},
-	{"incident", "Wait", KEY_DURATION, false, AT(incident_wait_ns), "1s", MS, 24 * HOUR,
+	{"incident", "Wait", KEY_DURATION, false, AT(incident_wait_ns), "1s", MS, DAY,
 	 "A single wait of this length is an incident."},
 	{"incident", "Ratio", KEY_PERCENT, false, AT(incident_millipct), "100%", 1, 100000000,
 	 "So is a process whose threads together wait this share of a second."},
@@ -71,16 +72,21 @@ const struct config_key config_keys[] = {
 	 1ULL << 40, "Space for all records; the oldest are removed."},
 	{"incident", "MaxFiles", KEY_U32, false, AT(incident_max_files), "200", 1, 100000,
 	 "Number of records; the oldest are removed."},
-	{"incident", "Cooldown", KEY_DURATION, false, AT(incident_cooldown_ns), "30s", 0, 24 * HOUR,
+	{"incident", "MaxAge", KEY_DURATION, false, AT(incident_max_age_ns), "90d", 0, 3650 * DAY,
+	 "Older records are removed, by the wall clock. 0: age alone removes none."},
+	{"incident", "Cooldown", KEY_DURATION, false, AT(incident_cooldown_ns), "30s", 0, DAY,
 	 "No second record of the same process and kind within this time."},
+	{"incident", "Hook", KEY_FILE, false, AT(incident_hook), "", 0, 0,
+	 "Program to run for each record, see faultlined(8). Empty: none."},
+	{"incident", "HookTimeout", KEY_DURATION, false, AT(incident_hook_timeout_ns), "30s", SEC_,
+	 HOUR, "It is killed after this time."},
 	{"breaker", "Enabled", KEY_BOOL, false, AT(breaker), "yes", 0, 0,
 	 "Detach the BPF programs when they cost too much."},
 	{"breaker", "MaxCost", KEY_PERCENT, false, AT(breaker_cost_millipct), "1%", 1, 100000,
 	 "Their run time as a share of the CPU time of the whole machine."},
 	{"breaker", "MaxRate", KEY_U64, false, AT(breaker_max_rate), "2000000", 1000, UINT64_MAX,
 	 "Their runs a second."},
-	{"breaker", "Cooldown", KEY_DURATION, false, AT(breaker_cooldown_ns), "60s", SEC_,
-	 24 * HOUR,
+	{"breaker", "Cooldown", KEY_DURATION, false, AT(breaker_cooldown_ns), "60s", SEC_, DAY,
 	 "They are attached again after this time; it doubles each time, up to an hour."},
 	{"policy", "Mode", KEY_MODE, true, AT(policy_mode), "observe", 0, 0,
 	 "observe, advise or enforce: show, suggest or make changes of vm.spf_*."},
@@ -102,12 +108,14 @@ const struct config_key config_keys[] = {
 	 "A value is kept if a fault costs less by this share."},
 	{"policy", "Cooldown", KEY_DURATION, true, AT(policy_cooldown_ns), "10s", SEC_, HOUR,
 	 "Between two changes; taking one back does not wait."},
-	{"policy", "Calm", KEY_DURATION, true, AT(policy_calm_ns), "5min", SEC_, 24 * HOUR,
+	{"policy", "Calm", KEY_DURATION, true, AT(policy_calm_ns), "5min", SEC_, DAY,
 	 "Without contention for so long, the original values are restored."},
 	{"policy", "OnExit", KEY_LEAVE, true, AT(policy_on_exit), "restore", 0, 0,
 	 "restore or keep the values when the daemon ends, however it ends."},
 	{"policy", "OnRestart", KEY_LEAVE, true, AT(policy_on_restart), "restore", 0, 0,
 	 "restore or keep what an earlier run has left."},
+	{"policy", "Writer", KEY_FILE, true, AT(policy_writer), "", 0, 0,
+	 "Socket of the service faultline-knob. Empty: faultlined starts it itself."},
 	{"policy", "State", KEY_PATH, true, AT(policy_state), "/var/lib/faultline/knobs.json", 0, 0,
 	 "Record of what was changed, and from what."},
 	{"policy", "Trace", KEY_FILE, true, AT(policy_trace), "", 0, 0,
@@ -167,8 +175,8 @@ static const char *format_number(enum key_type type, uint64_t value, char *buf, 
 	static const struct {
 		const char *name;
 		uint64_t ns;
-	} times[] = {{"h", HOUR}, {"min", 60 * SEC_}, {"s", SEC_},
-		     {"ms", MS},  {"us", US},	      {"ns", 1}};
+	} times[] = {{"d", DAY}, {"h", HOUR}, {"min", 60 * SEC_}, {"s", SEC_},
+		     {"ms", MS}, {"us", US},  {"ns", 1}};
 	static const char sizes[] = "GMK";
 	size_t i = 0;
 

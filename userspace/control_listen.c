@@ -114,7 +114,8 @@ static int listen_on(const char *path, gid_t gid, int *ret_fd, char **ret_why)
 	umask(mask);
 	if (!err && gid != (gid_t)-1 && (chown(path, -1, gid) || chmod(path, 0660)))
 		err = -errno;
-	if (!err && listen(fd, 64))
+	/* a burst of clients waits for us here, and the last of them is still told why not */
+	if (!err && listen(fd, SOMAXCONN))
 		err = -errno;
 	if (err) {
 		close(fd);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "daemon.h"
+#include "place.h"
 
 enum { EXIT_RUNTIME = 1, EXIT_USAGE = 2, EXIT_PERMISSION = 3, EXIT_KERNEL = 4 };
 
@@ -40,6 +41,7 @@ int daemon_snapshot(struct daemon *d, bool with_stacks, struct snapshot **ret_sn
 	}
 	free(snap->meta.source);
 	snap->meta.source = source;
+	daemon_policy_fill_knob(d, &snap->meta);
 	*ret_snap = snap;
 	return 0;
 }
@@ -74,14 +76,6 @@ static void set_log_level(struct daemon *d)
 	log_level_from_name(d->config->log_level, &d->log.level);
 }
 
-static struct incident_opts incident_opts(const struct config *c)
-{
-	return (struct incident_opts){.dir = c->incident_dir,
-				      .max_bytes = c->incident_max_bytes,
-				      .max_files = c->incident_max_files,
-				      .cooldown_ns = c->incident_cooldown_ns};
-}
-
 static void say_restart(void *arg, const char *name)
 {
 	log_say(arg, LOG_WARNING, "%s has changed: restart the daemon for it", name);
@@ -99,7 +93,6 @@ static void reload(struct daemon *d)
 {
 	struct problems problems = {.n = 0};
 	struct config *now, *old = d->config;
-	struct incident_opts incidents;
 	struct session_opts opts;
 	int err;
 
@@ -125,8 +118,7 @@ static void reload(struct daemon *d)
 	config_needs_restart(old, now, say_restart, &d->log);
 	d->config = now;
 	set_log_level(d);
-	incidents = incident_opts(now);
-	incident_set_opts(d->incidents, &incidents);
+	daemon_record_reload(d);
 	control_set_max_clients(d->control, now->socket_max_clients);
 	loop_timer_set(d->poll_timer, now->interval_ns, now->interval_ns);
 	textfile_interval(d);
@@ -250,16 +242,12 @@ static int open_session(struct daemon *d)
 /* What it can do without: said, and the rest goes on. */
 static int open_extras(struct daemon *d)
 {
-	struct incident_opts incidents = incident_opts(d->config);
 	char *why = NULL;
 	int err;
 
-	err = incident_open(&incidents, &d->incidents);
-	if (!d->incidents)
+	err = daemon_record_open(d);
+	if (err)
 		return give_up(d, err, NULL);
-	if (err && d->config->incidents)
-		log_problem(&d->log, "incident", "%s: no records until this is solved (%s)",
-			    d->config->incident_dir, strerror(-err));
 	d->metrics = render_metrics_new();
 	if (!d->metrics)
 		return give_up(d, -ENOMEM, NULL);
@@ -293,6 +281,17 @@ static int open_timers(struct daemon *d)
 		return give_up(d, err, NULL);
 	textfile_interval(d);
 	return 0;
+}
+
+/* In a container: what the operator would otherwise find out from what is not shown. */
+static void say_place(struct daemon *d)
+{
+	struct place place;
+
+	place_look("", &place);
+	for (int i = 0; i < PLACE_NR; i++)
+		if (!place.has[i] && place_is_warning(i))
+			log_say(&d->log, LOG_WARNING, "%s: %s", place_name(i), place_advice(i));
 }
 
 /* The first sample: from here on nothing is missed, and windows have a base. */
@@ -342,6 +341,7 @@ static int start(struct daemon *d)
 		code = open_timers(d);
 	if (code)
 		return code;
+	say_place(d);
 	err = daemon_policy_open(d);
 	if (err)
 		return give_up(d, err, NULL);
@@ -356,7 +356,7 @@ static void stop(struct daemon *d)
 	daemon_policy_close(d);
 	http_close(d->http);
 	session_close(d->session);
-	incident_close(d->incidents);
+	daemon_record_close(d);
 	render_metrics_free(d->metrics);
 	control_close(d->control); /* last: it says that nobody is there */
 	daemon_episode_free(d);

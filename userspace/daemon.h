@@ -12,6 +12,7 @@
 #include "breaker.h"
 #include "config.h"
 #include "control.h"
+#include "hook.h"
 #include "hot.h"
 #include "http.h"
 #include "incident.h"
@@ -28,7 +29,9 @@
 #define DAEMON_OPEN_WAITS 64 /* incidents whose wait has not ended */
 #define DAEMON_EPISODES	  16 /* processes in trouble that are remembered */
 #define DAEMON_CALM_NS	  2000000000ULL /* an episode ends so long after the last trouble */
+#define DAEMON_CATCH_UP_NS 100000000ULL /* for single waits, before a record is written */
 #define DAEMON_BASE_NS	  10000000000ULL /* records of lasting trouble cover at least this */
+#define DAEMON_TRIM_NS	  600000000000ULL /* records that grew too old are removed so often */
 #define DAEMON_STOP_NS	  900000000ULL /* SIGTERM to exit, at most */
 
 struct daemon_opts {
@@ -72,6 +75,8 @@ struct daemon {
 	struct control *control;
 	struct http *http;
 	struct incident_store *incidents;
+	struct hook *hook;
+	uint64_t next_trim_ns; /* 0: at the next window */
 	struct render_metrics_state *metrics;
 	struct loop_source *session_source, *poll_timer, *cost_timer, *textfile_timer;
 	struct snapshot *before; /* at the end of the last window */
@@ -116,6 +121,16 @@ void daemon_incident_wait(struct daemon *d, const struct snapshot *one);
 void daemon_incident_window(struct daemon *d, const struct snapshot *diff,
 			    const struct hot_load *loads, size_t n);
 
+/* daemon_record.c: 0 or -errno. Open also when the folder cannot be used now: it is said. */
+int daemon_record_open(struct daemon *d);
+void daemon_record_reload(struct daemon *d); /* with d->config */
+void daemon_record_close(struct daemon *d);
+/* Write it, or write it again, and run the hook for it; failures are said. */
+int daemon_record_write(struct daemon *d, struct incident *incident);
+/* Remove what is too old, or too much since the last reload; every ten minutes. */
+void daemon_record_trim(struct daemon *d);
+uint64_t daemon_record_time(void); /* wall clock, ns */
+
 /* daemon_reply.c: what clients and scrapers get. */
 json_t *daemon_reply(void *daemon, const struct control_request *request, int *ret_err);
 int daemon_metrics(struct daemon *d, bool textfile, char **ret_text, size_t *ret_len);
@@ -127,8 +142,12 @@ int daemon_policy_open(struct daemon *d);
 void daemon_policy_window(struct daemon *d, const struct snapshot *diff);
 void daemon_policy_close(struct daemon *d);
 json_t *daemon_policy_reply(struct daemon *d, const struct control_request *request);
-/* NULL: this kernel has no speculative faults. */
-const struct spf_counts *daemon_policy_counts(const struct daemon *d);
+/* Adds why the threshold is what it is. */
+void daemon_policy_fill_knob(const struct daemon *d, struct snap_meta *meta);
+/* Adds speculation by process, for which it looks at every task. 0 or -errno. */
+int daemon_policy_fill(struct daemon *d, struct snapshot *snap);
+/* Somebody looks: processes are sampled as often as while a value is tried. */
+void daemon_policy_watched(struct daemon *d);
 
 /* daemon_caps.c: 0, or -errno; -EPERM when what is needed is not there. */
 int daemon_caps_check(void);

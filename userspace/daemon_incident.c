@@ -4,75 +4,12 @@
  * too much gets one at once; a wait that lasts still is written again, under the
  * same id, when it has ended. A disk that is full costs records, never samples.
  */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "daemon.h"
 #include "units.h"
-#include "verdict.h"
-
-/* What is known of the process now, against what was before its trouble began. */
-static int picture(struct daemon *d, const struct incident *in, struct snapshot **ret_snap)
-{
-	const struct daemon_episode *episode = daemon_episode_find(d, in->tgid, in->start_ns);
-	const struct snapshot *base = episode && episode->base ? episode->base : d->before;
-	struct snap_filter filter = {.pids = &in->tgid, .n_pids = 1};
-	struct snapshot *now = NULL, *diff = NULL;
-	int err;
-
-	err = daemon_snapshot(d, true, &now);
-	if (!err)
-		err = snapshot_filter(now, &filter);
-	if (!err && base)
-		err = snapshot_diff(base, now, &diff);
-	if (!err && base)
-		err = snapshot_filter(diff, &filter);
-	if (err) {
-		snapshot_free(now);
-		snapshot_free(diff);
-		return err;
-	}
-	*ret_snap = diff ? diff : now;
-	if (diff)
-		snapshot_free(now);
-	return 0;
-}
-
-static int write_record(struct daemon *d, struct incident *incident)
-{
-	char verdict[VERDICT_LINE];
-	struct snapshot *snap = NULL;
-	json_t *json = NULL;
-	int err;
-
-	err = picture(d, incident, &snap);
-	if (!err) {
-		incident->verdict = verdict_line(verdict, sizeof(verdict), snap, incident->tgid);
-		json = snapshot_to_json(snap);
-		err = json ? incident_write(d->incidents, incident, json) : -ENOMEM;
-		incident->verdict = NULL;
-	}
-	json_decref(json);
-	snapshot_free(snap);
-	if (err)
-		log_problem(&d->log, "incident",
-			    "%s: record not written (%s); free space or check the folder",
-			    d->config->incident_dir, strerror(-err));
-	else
-		log_solved(&d->log, "incident");
-	return err;
-}
-
-static uint64_t unix_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
-}
 
 static void announce(struct daemon *d, const struct incident *in)
 {
@@ -125,7 +62,7 @@ static bool is_recent(const struct daemon *d, uint64_t record_ns, uint64_t now_n
 
 static void long_wait(struct daemon *d, const struct snap_wait *wait)
 {
-	struct incident in = {.time_unix_ns = unix_ns(),
+	struct incident in = {.time_unix_ns = daemon_record_time(),
 			      .kind = INCIDENT_WAIT,
 			      .tgid = wait->tgid,
 			      .start_ns = wait->start_ns,
@@ -145,7 +82,7 @@ static void long_wait(struct daemon *d, const struct snap_wait *wait)
 	episode = daemon_episode_find(d, wait->tgid, wait->start_ns);
 	if (episode && is_recent(d, episode->ratio_record_ns, now_ns))
 		memcpy(in.id, episode->ratio_id, sizeof(in.id));
-	if (write_record(d, &in))
+	if (daemon_record_write(d, &in))
 		return;
 	announce(d, &in);
 	episode = daemon_episode_note(d, wait->tgid, wait->start_ns);
@@ -274,7 +211,7 @@ static void update_open(struct daemon *d, const struct snapshot *diff)
 		in->finished = true;
 		in->comm = open->comm;
 		in->cgroup = *open->cgroup ? open->cgroup : NULL;
-		if (!write_record(d, in))
+		if (!daemon_record_write(d, in))
 			announce(d, in);
 		episode = daemon_episode_note(d, in->tgid, in->start_ns);
 		if (episode)
@@ -298,7 +235,7 @@ static bool wants_ratio(struct daemon *d, const struct snapshot *diff, const str
 
 static void high_ratio(struct daemon *d, const struct hot_load *load)
 {
-	struct incident in = {.time_unix_ns = unix_ns(),
+	struct incident in = {.time_unix_ns = daemon_record_time(),
 			      .kind = INCIDENT_RATIO,
 			      .tgid = load->tgid,
 			      .start_ns = load->start_ns,
@@ -307,7 +244,7 @@ static void high_ratio(struct daemon *d, const struct hot_load *load)
 			      .finished = true};
 	struct daemon_episode *episode;
 
-	if (write_record(d, &in))
+	if (daemon_record_write(d, &in))
 		return;
 	announce(d, &in);
 	episode = daemon_episode_note(d, in.tgid, in.start_ns);
@@ -323,6 +260,7 @@ void daemon_incident_window(struct daemon *d, const struct snapshot *diff,
 	update_open(d, diff);
 	if (!d->config->incidents)
 		return;
+	daemon_record_trim(d);
 	look_at_unfinished(d, diff);
 	for (size_t i = 0; i < n; i++)
 		if (wants_ratio(d, diff, &loads[i]))

@@ -54,15 +54,39 @@ static void sample_off(void *arg)
 /* Only under contention: a calm host has nothing to be measured, and pays nothing. */
 static void sample(struct daemon_policy *p, uint64_t now_ns)
 {
-	bool settled = policy_costs_known(&p->state) && p->state.stage == POLICY_HOLD;
+	bool settled = p->mode == MODE_OBSERVE ||
+		       (policy_costs_known(&p->state) && p->state.stage == POLICY_HOLD);
+	bool often = !settled || now_ns < p->watched_until_ns;
 	bool busy = policy_classify(&p->limits, &p->window, p->state.regime) != POLICY_CALM;
 
 	if (!busy || p->sampling || now_ns < p->next_sample_ns || !p->sample_timer)
 		return;
 	policy_meter_sample(p->meter, true);
 	p->sampling = true;
-	p->next_sample_ns = now_ns + (settled ? POLICY_SAMPLE_EVERY_NS : POLICY_SEARCH_EVERY_NS);
+	p->next_sample_ns = now_ns + (often ? POLICY_SEARCH_EVERY_NS : POLICY_SAMPLE_EVERY_NS);
 	loop_timer_set(p->sample_timer, POLICY_SAMPLE_NS, 0);
+}
+
+void daemon_policy_watched(struct daemon *d)
+{
+	struct daemon_policy *p = d->policy;
+	uint64_t now_ns = daemon_now_ns();
+
+	if (!p || !p->meter)
+		return;
+	p->watched_until_ns = now_ns + POLICY_WATCHED_NS;
+	if (p->next_sample_ns > now_ns + POLICY_SEARCH_EVERY_NS)
+		p->next_sample_ns = now_ns;
+}
+
+/* Without the waits a fault looks cheap at whatever value is being tried. */
+static void hold_still(struct daemon_policy *p)
+{
+	p->decided = false;
+	p->decision = (struct policy_decision){.reason = POLICY_NOTHING, .regime = p->state.regime};
+	snprintf(p->decision.evidence, sizeof(p->decision.evidence),
+		 "waits are not measured now: circuit breaker open");
+	daemon_policy_check(p);
 }
 
 void daemon_policy_window(struct daemon *d, const struct snapshot *diff)
@@ -81,6 +105,10 @@ void daemon_policy_window(struct daemon *d, const struct snapshot *diff)
 	}
 	log_solved(&d->log, "policy");
 	find_home(p);
+	if (!diff->meta.attached) {
+		hold_still(p);
+		return;
+	}
 	p->decided = policy_step(&p->limits, &p->window, &p->state, &p->decision);
 	daemon_policy_trace(p);
 	sample(p, now_ns);
@@ -92,8 +120,7 @@ void daemon_policy_window(struct daemon *d, const struct snapshot *diff)
 static void open_meter(struct daemon_policy *p)
 {
 	const char *proc = p->daemon->opts.proc ? p->daemon->opts.proc : "/proc";
-	bool measures = p->mode != MODE_OBSERVE || *p->daemon->config->policy_trace;
-	int err = policy_meter_open(proc, measures, &p->meter);
+	int err = policy_meter_open(proc, true, &p->meter);
 
 	if (err == -ENOTSUP)
 		snprintf(p->why, sizeof(p->why),

@@ -11,6 +11,7 @@
 #define POLICY_SAMPLE_EVERY_NS 10000000000ULL /* costs are sampled so often */
 #define POLICY_SEARCH_EVERY_NS 1000000000ULL /* while a value is measured */
 #define POLICY_SAMPLE_NS       100000000ULL /* for so long */
+#define POLICY_WATCHED_NS      5000000000ULL /* so long after somebody has looked */
 #define POLICY_AGAIN_NS	       60000000000ULL /* what was refused is asked again */
 #define POLICY_LOG_ENTRIES     100
 #define POLICY_TRACE_BYTES     (64L << 20) /* then the trace is begun anew */
@@ -43,11 +44,13 @@ struct daemon_policy {
 	struct loop_source *sample_timer;
 	bool sampling;
 	uint64_t next_sample_ns;
+	uint64_t watched_until_ns;
+	char changed_why[POLICY_NR_KNOBS][POLICY_EVIDENCE]; /* of the last change by us */
 	json_t *log;
 	/* daemon_policy_trace.c */
 	FILE *trace;
-	bool traced_limits; /* and the originals in them were these */
-	uint32_t traced_home[POLICY_NR_KNOBS];
+	struct policy_limits traced; /* the last ones in it */
+	bool traced_limits;
 };
 
 /* daemon_policy_trace.c: what was measured and decided, for a replay. */

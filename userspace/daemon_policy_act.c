@@ -114,6 +114,7 @@ static void say_change(struct daemon_policy *p, const struct knob_reply *reply)
 			policy_reason_name(p->sent.reason), p->sent.evidence,
 			policy_undo(&p->sent, undo));
 		daemon_policy_note(p, "changed", &p->sent, "");
+		memcpy(p->changed_why[p->sent.knob], p->sent.evidence, sizeof(p->sent.evidence));
 		p->refused_id[0] = '\0';
 		return;
 	}
@@ -121,12 +122,15 @@ static void say_change(struct daemon_policy *p, const struct knob_reply *reply)
 	if (strcmp(p->refused_id, id) != 0)
 		daemon_policy_note(p, "refused", &p->sent, reply->why);
 	snprintf(p->refused_id, sizeof(p->refused_id), "%s", id);
-	/* what the kernel refuses it will refuse again */
+	/* what the kernel refuses it will refuse again: not to be asked for any more */
 	p->again_ns = reply->err == -EINVAL ? UINT64_MAX : daemon_now_ns() + POLICY_AGAIN_NS;
+	if (reply->err == -EINVAL)
+		policy_narrow(&p->limits, &p->sent);
 }
 
 static void say_hello(struct daemon_policy *p, const struct knob_reply *reply)
 {
+	spf_probe_own_writer(policy_meter_probe(p->meter), reply->pid);
 	if (reply->err) {
 		snprintf(p->no_client, sizeof(p->no_client), "%s", reply->why);
 		log_say(&p->daemon->log, LOG_ERR, "policy: nothing will be changed: %s",
@@ -144,7 +148,7 @@ static void on_gone(struct daemon_policy *p)
 {
 	if (!*p->no_client) {
 		snprintf(p->no_client, sizeof(p->no_client),
-			 "faultline-knob has ended; restart the daemon");
+			 "faultline-knob has ended; its messages say why; restart the daemon");
 		log_say(&p->daemon->log, LOG_ERR, "policy: nothing will be changed: %s",
 			p->no_client);
 	}
@@ -203,8 +207,11 @@ void daemon_policy_start_client(struct daemon_policy *p)
 			"--sysctl-dir",
 			dir,
 			NULL};
-	struct knob_client_opts opts = {
-		.args = args, .loop = p->daemon->loop, .fn = on_knob, .arg = p};
+	struct knob_client_opts opts = {.socket = c->policy_writer,
+					.args = args,
+					.loop = p->daemon->loop,
+					.fn = on_knob,
+					.arg = p};
 	int err;
 
 	for (int k = 0; k < POLICY_NR_KNOBS; k++)
@@ -214,13 +221,17 @@ void daemon_policy_start_client(struct daemon_policy *p)
 	snprintf(dir, sizeof(dir), "%s/sys/vm",
 		 p->daemon->opts.proc ? p->daemon->opts.proc : "/proc");
 	err = knob_client_open(&opts, &p->client);
-	if (!err) {
-		spf_probe_own_writer(policy_meter_probe(p->meter), knob_client_pid(p->client));
+	if (!err)
 		return;
-	}
-	snprintf(p->no_client, sizeof(p->no_client),
-		 "faultline-knob cannot be started (%s); install it beside faultlined",
-		 strerror(-err));
+	if (*c->policy_writer)
+		snprintf(p->no_client, sizeof(p->no_client),
+			 "%s: no faultline-knob (%s); start faultline-knob.socket or leave Writer= "
+			 "empty",
+			 c->policy_writer, strerror(-err));
+	else
+		snprintf(p->no_client, sizeof(p->no_client),
+			 "faultline-knob cannot be started (%s); install it beside faultlined",
+			 strerror(-err));
 	log_say(&p->daemon->log, LOG_ERR, "policy: nothing will be changed: %s", p->no_client);
 }
 

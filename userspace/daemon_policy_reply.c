@@ -49,29 +49,28 @@ static json_t *features_json(const struct daemon_policy *p)
 	return array;
 }
 
+static json_t *proc_json(const struct snap_spec *spec)
+{
+	json_t *reasons = json_array();
+
+	for (int r = 0; reasons && r < FL_SPF_REASONS; r++)
+		json_array_append_new(reasons, json_integer((json_int_t)spec->by_reason[r]));
+	return json_pack("{s:I, s:s, s:o, s:I, s:I}", "tgid", (json_int_t)spec->tgid, "comm",
+			 spec->comm, "sampled_by_reason", reasons, "backing_off",
+			 (json_int_t)spec->threads, "max_window", (json_int_t)spec->max_window);
+}
+
 static json_t *procs_json(struct daemon_policy *p)
 {
 	struct spf_probe *probe = policy_meter_probe(p->meter);
-	struct spf_proc *procs = NULL;
+	struct snapshot *snap = snapshot_new();
 	json_t *array = json_array();
-	size_t n = 0;
 
-	if (array && probe && spf_probe_procs(probe, &procs, &n))
-		n = 0;
-	for (size_t i = 0; array && i < n && i < 20; i++) {
-		json_t *reasons = json_array();
-
-		for (int r = 0; reasons && r < FL_SPF_REASONS; r++)
-			json_array_append_new(reasons,
-					      json_integer((json_int_t)procs[i].by_reason[r]));
-		json_array_append_new(array,
-				      json_pack("{s:I, s:s, s:o, s:I, s:I}", "tgid",
-						(json_int_t)procs[i].tgid, "comm", procs[i].comm,
-						"sampled_by_reason", reasons, "backing_off",
-						(json_int_t)procs[i].backing_off, "max_window",
-						(json_int_t)procs[i].max_window));
-	}
-	free(procs);
+	if (snap && probe && spf_probe_fill(probe, snap))
+		snap->n_specs = 0;
+	for (size_t i = 0; array && snap && i < snap->n_specs && i < 20; i++)
+		json_array_append_new(array, proc_json(&snap->specs[i]));
+	snapshot_free(snap);
 	return array;
 }
 
@@ -125,8 +124,60 @@ json_t *daemon_policy_reply(struct daemon *d, const struct control_request *requ
 	return state_json(p);
 }
 
-/* What render_metrics and others show of it: NULL when there is nothing. */
-const struct spf_counts *daemon_policy_counts(const struct daemon *d)
+/* --- in every other output */
+
+static enum snap_knob knob_is(const struct daemon_policy *p, enum policy_knob k)
 {
-	return d->policy && d->policy->meter ? policy_meter_counts(d->policy->meter) : NULL;
+	const struct knob_record *r = &p->records[k];
+
+	if (r->paused)
+		return SNAP_KNOB_PAUSED;
+	if (p->mode == MODE_OBSERVE || !p->client)
+		return SNAP_KNOB_UNTUNED;
+	return r->recorded && r->ours != r->original ? SNAP_KNOB_TUNED : SNAP_KNOB_ORIGINAL;
+}
+
+static char *knob_why(const struct daemon_policy *p, enum policy_knob k, enum snap_knob is)
+{
+	const struct knob_record *r = &p->records[k];
+	char id[POLICY_ID_LEN], *why = NULL;
+	int len = -1;
+
+	switch (is) {
+	case SNAP_KNOB_PAUSED:
+		return strdup(r->why);
+	case SNAP_KNOB_TUNED:
+		len = asprintf(&why, "%s%s%s", r->id, *p->changed_why[k] ? ": " : "",
+			       p->changed_why[k]);
+		break;
+	case SNAP_KNOB_ORIGINAL:
+		len = asprintf(&why, "%s%s", p->decided ? "next " : "",
+			       p->decided ? policy_id(&p->decision, id) : p->decision.evidence);
+		break;
+	default:
+		len = asprintf(&why, "mode %s%s%s", p->daemon->config->policy_mode,
+			       *p->no_client ? ", " : "", p->no_client);
+	}
+	return len < 0 ? NULL : why;
+}
+
+void daemon_policy_fill_knob(const struct daemon *d, struct snap_meta *meta)
+{
+	const struct daemon_policy *p = d->policy;
+
+	if (!p || !p->meter)
+		return;
+	meta->speculative = true;
+	if (p->window.end_ns)
+		meta->spf_backoff_max = p->window.value[POLICY_BACKOFF_MAX];
+	meta->spf_knob = knob_is(p, POLICY_BACKOFF_MAX);
+	free(meta->spf_why);
+	meta->spf_why = knob_why(p, POLICY_BACKOFF_MAX, meta->spf_knob);
+}
+
+int daemon_policy_fill(struct daemon *d, struct snapshot *snap)
+{
+	struct daemon_policy *p = d->policy;
+
+	return p && p->meter ? spf_probe_fill(policy_meter_probe(p->meter), snap) : 0;
 }

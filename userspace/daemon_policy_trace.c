@@ -72,16 +72,21 @@ static void turn_over(struct daemon_policy *p)
 	free(old);
 }
 
+/* The rest of them stays for life. */
+static bool same_limits(const struct policy_limits *a, const struct policy_limits *b)
+{
+	return !memcmp(a->min, b->min, sizeof(a->min)) && !memcmp(a->max, b->max, sizeof(a->max)) &&
+	       !memcmp(a->home, b->home, sizeof(a->home));
+}
+
 void daemon_policy_trace(struct daemon_policy *p)
 {
 	if (!p->trace)
 		return;
 	turn_over(p);
-	/* the rest of the limits stays for life */
-	if (!p->traced_limits ||
-	    memcmp(p->limits.home, p->traced_home, sizeof(p->traced_home)) != 0)
+	if (!p->traced_limits || !same_limits(&p->limits, &p->traced))
 		put(p, "policy_limits", policy_limits_to_json(&p->limits));
-	memcpy(p->traced_home, p->limits.home, sizeof(p->traced_home));
+	p->traced = p->limits;
 	p->traced_limits = true;
 	put(p, "policy_window", policy_window_to_json(&p->window));
 	if (p->decided)

@@ -33,6 +33,17 @@ static json_t *status_incidents(const struct daemon *d)
 			 s.last_error ? strerror(-s.last_error) : NULL);
 }
 
+static json_t *status_hook(const struct daemon *d)
+{
+	struct hook_stats s;
+
+	hook_stats(d->hook, &s);
+	return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:b}", "path", d->config->incident_hook,
+			 "run", (json_int_t)s.run, "failed", (json_int_t)s.failed, "timeouts",
+			 (json_int_t)s.timeouts, "skipped", (json_int_t)s.skipped, "queued",
+			 (json_int_t)s.queued, "running", s.running);
+}
+
 static json_t *status_clients(const struct daemon *d)
 {
 	struct control_stats s;
@@ -89,14 +100,14 @@ static json_t *reply_status(struct daemon *d, struct snapshot *snap)
 {
 	uint64_t now_ns = daemon_now_ns();
 
-	return json_pack("{s:i, s:s, s:I, s:f, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "pid",
-			 getpid(), "version", FAULTLINE_VERSION, "uptime_ns",
+	return json_pack("{s:i, s:s, s:I, s:f, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+			 "pid", getpid(), "version", FAULTLINE_VERSION, "uptime_ns",
 			 (json_int_t)(now_ns - d->start_ns), "ready_ms", d->ready_ns / 1e6, "mode",
 			 d->config->policy_mode, "config_files", status_files(d), "config",
 			 config_to_json(d->config), "hot", status_hot(d), "clients",
-			 status_clients(d), "incidents", status_incidents(d), "breaker",
-			 status_breaker(d), "problems", status_problems(d), "snapshot",
-			 head_of(snap));
+			 status_clients(d), "incidents", status_incidents(d), "hook",
+			 status_hook(d), "breaker", status_breaker(d), "problems",
+			 status_problems(d), "snapshot", head_of(snap));
 }
 
 static json_t *reply_metrics(struct daemon *d, int *ret_err)
@@ -127,8 +138,14 @@ json_t *daemon_reply(void *daemon, const struct control_request *request, int *r
 	if (request->cmd == CONTROL_POLICY || request->cmd == CONTROL_POLICY_DO)
 		return daemon_policy_reply(d, request);
 	*ret_err = daemon_snapshot(d, request->stacks, &snap);
-	if (*ret_err)
+	if (!*ret_err)
+		*ret_err = daemon_policy_fill(d, snap);
+	if (*ret_err) {
+		snapshot_free(snap);
 		return NULL;
+	}
+	if (request->cmd == CONTROL_SNAPSHOT)
+		daemon_policy_watched(d);
 	if (request->cmd == CONTROL_STATUS)
 		reply = reply_status(d, snap);
 	else
@@ -147,6 +164,8 @@ int daemon_metrics(struct daemon *d, bool textfile, char **ret_text, size_t *ret
 	int err;
 
 	err = daemon_snapshot(d, false, &snap);
+	if (!err)
+		err = daemon_policy_fill(d, snap);
 	if (err)
 		goto out;
 	out = open_memstream(&text, &len);

@@ -81,6 +81,24 @@ static int look(struct daemon *d, struct snapshot **ret_now, struct snapshot **r
 	return 0;
 }
 
+/*
+ * Who has come out since the last look must not be taken for stuck, and the record
+ * that is then written is to have the single waits as well as their sum. In a storm
+ * there is always one more: for so long only.
+ */
+static int catch_up(struct daemon *d)
+{
+	uint64_t until_ns = daemon_now_ns() + DAEMON_CATCH_UP_NS;
+	int err;
+
+	if (!d->n_open_waits)
+		return 0;
+	do
+		err = session_drain(d->session);
+	while (err > 0 && daemon_now_ns() < until_ns);
+	return err < 0 ? err : session_poll(d->session);
+}
+
 void daemon_window(void *daemon)
 {
 	struct daemon *d = daemon;
@@ -91,8 +109,7 @@ void daemon_window(void *daemon)
 
 	if (d->breaker.open)
 		apply_breaker(d, NULL);
-	/* who has come out since the last look must not be taken for stuck */
-	err = d->n_open_waits ? session_poll(d->session) : 0;
+	err = catch_up(d);
 	if (!err)
 		err = look(d, &now, &diff);
 	if (!err && diff)

@@ -4,6 +4,10 @@
  * a socket as its standard input and asks; it holds no capability, opens nothing
  * but those settings and its record, and refuses what is out of range. When the
  * daemon is gone, however it ended, it does what --on-exit says.
+ *
+ * With --service a service manager starts it for a connection of the daemon, which
+ * then needs no right to settings at all: what is in range is for the configuration
+ * to say, and not for who connects.
  */
 #include <cap-ng.h>
 #include <errno.h>
@@ -18,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "config.h"
 #include "knob_wire.h"
 #include "spf.h"
 #include "units.h"
@@ -26,7 +31,8 @@ enum { EXIT_RUNTIME = 1, EXIT_USAGE = 2, EXIT_PERMISSION = 3, EXIT_KERNEL = 4 };
 
 static const char usage[] =
 	"Usage: faultline-knob --state FILE [OPTION]...\n"
-	"Set vm.spf_* for faultlined, which starts it. Not to be run by hand.\n"
+	"Set vm.spf_* for faultlined, which starts it, or with --service for the\n"
+	"connection that is its standard input. Not to be run by hand.\n"
 	"\n"
 	"      --state FILE      record of what was changed\n"
 	"      --range N=MIN:MAX range of a setting, as in spf_backoff_max=1:4096\n"
@@ -35,12 +41,24 @@ static const char usage[] =
 	"      --on-exit WHAT    restore or keep, when the daemon is gone (restore)\n"
 	"      --on-restart WHAT restore or keep what an earlier one left (restore)\n"
 	"      --sysctl-dir DIR  settings (/proc/sys/vm)\n"
+	"      --service         of a service manager, which may end it: ranges, step and\n"
+	"                        what is restored are those of the configuration\n"
+	"  -c, --config FILE     that configuration (/etc/faultline/faultline.conf and more)\n"
 	"  -h, --help            print this and exit\n"
 	"\n"
 	"Exit codes: 0 the daemon is gone, 1 error, 2 usage, 3 not permitted, 4 this\n"
 	"kernel has no such setting.\n";
 
-enum { OPT_STATE = 256, OPT_RANGE, OPT_STEP, OPT_INTERVAL, OPT_EXIT, OPT_RESTART, OPT_DIR };
+enum {
+	OPT_STATE = 256,
+	OPT_RANGE,
+	OPT_STEP,
+	OPT_INTERVAL,
+	OPT_EXIT,
+	OPT_RESTART,
+	OPT_DIR,
+	OPT_SERVICE
+};
 
 static const struct option options[] = {
 	{"state", required_argument, NULL, OPT_STATE},
@@ -50,8 +68,17 @@ static const struct option options[] = {
 	{"on-exit", required_argument, NULL, OPT_EXIT},
 	{"on-restart", required_argument, NULL, OPT_RESTART},
 	{"sysctl-dir", required_argument, NULL, OPT_DIR},
+	{"service", no_argument, NULL, OPT_SERVICE},
+	{"config", required_argument, NULL, 'c'},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
+};
+
+struct settings {
+	struct knob_opts opts;
+	bool restore_on_exit;
+	bool service;
+	const char *config; /* of the service; NULL: the host's */
 };
 
 static bool parse_range(char *text, struct knob_opts *opts)
@@ -75,12 +102,13 @@ static bool parse_choice(const char *text, bool *ret_restore)
 }
 
 /* 0, or the exit code, +1: --help was printed. */
-static int parse(int argc, char **argv, struct knob_opts *opts, bool *ret_restore_on_exit)
+static int parse(int argc, char **argv, struct settings *settings)
 {
+	struct knob_opts *opts = &settings->opts;
 	bool good = true;
 	int c;
 
-	while (good && (c = getopt_long(argc, argv, "h", options, NULL)) >= 0) {
+	while (good && (c = getopt_long(argc, argv, "c:h", options, NULL)) >= 0) {
 		switch (c) {
 		case OPT_STATE:
 			opts->state_path = optarg;
@@ -95,13 +123,19 @@ static int parse(int argc, char **argv, struct knob_opts *opts, bool *ret_restor
 			good = !units_parse_duration(optarg, &opts->interval_ns);
 			break;
 		case OPT_EXIT:
-			good = parse_choice(optarg, ret_restore_on_exit);
+			good = parse_choice(optarg, &settings->restore_on_exit);
 			break;
 		case OPT_RESTART:
 			good = parse_choice(optarg, &opts->restore_on_restart);
 			break;
 		case OPT_DIR:
 			opts->sysctl_dir = optarg;
+			break;
+		case OPT_SERVICE:
+			settings->service = true;
+			break;
+		case 'c':
+			settings->config = optarg;
 			break;
 		case 'h':
 			fputs(usage, stdout);
@@ -117,6 +151,34 @@ static int parse(int argc, char **argv, struct knob_opts *opts, bool *ret_restor
 	return EXIT_USAGE;
 }
 
+static void keep_first(void *arg, const char *message)
+{
+	char *why = arg;
+
+	if (!*why)
+		snprintf(why, KNOB_WHY, "%s", message);
+}
+
+/* What the daemon would say by options, from where only root can write. */
+static int take_config(struct settings *settings, char why[KNOB_WHY])
+{
+	struct knob_opts *opts = &settings->opts;
+	struct config *config;
+	int err = config_load("", settings->config, keep_first, why, &config);
+
+	if (err)
+		return err;
+	opts->min[POLICY_BACKOFF_MAX] = config->policy_backoff_min;
+	opts->max[POLICY_BACKOFF_MAX] = config->policy_backoff_max;
+	opts->min[POLICY_PTL_SPINS] = config->policy_spins_min;
+	opts->max[POLICY_PTL_SPINS] = config->policy_spins_max;
+	opts->max_step = config->policy_max_step;
+	settings->restore_on_exit = !strcmp(config->policy_on_exit, "restore");
+	opts->restore_on_restart = !strcmp(config->policy_on_restart, "restore");
+	config_free(config);
+	return 0;
+}
+
 static int read_boot_id(char *buf, size_t size)
 {
 	FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
@@ -128,11 +190,17 @@ static int read_boot_id(char *buf, size_t size)
 	return read ? 0 : -EIO;
 }
 
-/* Root may write settings and its own files; it needs no capability for that. */
+/*
+ * Root may write settings and its own files; it needs no capability for that. Where a
+ * unit has left none there is nothing to give up, nor the system call for it.
+ */
 static int give_up_privileges(void)
 {
+	bool none = !capng_get_caps_process() &&
+		    capng_have_capabilities(CAPNG_SELECT_CAPS) == CAPNG_NONE;
+
 	capng_clear(CAPNG_SELECT_BOTH);
-	if (capng_apply(CAPNG_SELECT_CAPS) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+	if ((!none && capng_apply(CAPNG_SELECT_CAPS)) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		return -EPERM;
 	return 0;
 }
@@ -162,41 +230,68 @@ static void restore_all(struct knob *knob)
 	}
 }
 
-static int serve(const struct knob_opts *opts, bool restore_on_exit)
+/* The other end reads why, if it is still there. */
+static int refuse(int err, const char *why)
 {
-	struct knob_reply no = {.magic = KNOB_WIRE_MAGIC, .op = KNOB_HELLO};
-	struct knob *knob;
-	char *why = NULL;
-	int err;
+	struct knob_reply no = {.magic = KNOB_WIRE_MAGIC, .op = KNOB_HELLO, .err = err};
 
-	err = knob_open(opts, &knob, &why);
+	snprintf(no.why, sizeof(no.why), "%s", why);
+	send(STDIN_FILENO, &no, sizeof(no), MSG_NOSIGNAL);
+	return err == -ENOTSUP ? EXIT_KERNEL : EXIT_RUNTIME;
+}
+
+static int serve(struct settings *settings)
+{
+	char config_why[KNOB_WHY] = "", *why = NULL;
+	struct knob *knob;
+	int err, code;
+
+	if (settings->service && take_config(settings, config_why)) {
+		fprintf(stderr, "faultline-knob: %s\n", config_why);
+		return refuse(-EINVAL, config_why);
+	}
+	err = knob_open(&settings->opts, &knob, &why);
 	if (err) {
-		no.err = err;
-		snprintf(no.why, sizeof(no.why), "%s", why ? why : strerror(-err));
-		send(STDIN_FILENO, &no, sizeof(no), MSG_NOSIGNAL);
+		code = refuse(err, why ? why : strerror(-err));
 		free(why);
-		return err == -ENOTSUP ? EXIT_KERNEL : EXIT_RUNTIME;
+		return code;
 	}
 	err = knob_wire_serve(knob, STDIN_FILENO);
 	if (err)
 		fprintf(stderr, "faultline-knob: the daemon's socket: %s\n", strerror(-err));
-	if (restore_on_exit)
+	if (settings->restore_on_exit)
 		restore_all(knob);
 	knob_close(knob);
 	return err ? EXIT_RUNTIME : 0;
 }
 
+/* As if the daemon were gone: what is to be restored then is restored. */
+static void hang_up(int signo)
+{
+	(void)signo;
+	shutdown(STDIN_FILENO, SHUT_RDWR);
+}
+
+static void set_signals(bool service)
+{
+	/* whatever ends the daemon's group must not come before what --on-exit says */
+	signal(SIGINT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGTERM, service ? hang_up : SIG_IGN);
+}
+
 int main(int argc, char **argv)
 {
-	struct knob_opts opts = {.sysctl_dir = SPF_SYSCTL,
-				 .min = {1, 1},
-				 .max = {4096, 64},
-				 .max_step = 8,
-				 .interval_ns = 1000000000,
-				 .restore_on_restart = true};
-	bool restore_on_exit = true;
+	struct settings settings = {.opts = {.sysctl_dir = SPF_SYSCTL,
+					     .min = {1, 1},
+					     .max = {4096, 64},
+					     .max_step = 8,
+					     .interval_ns = 1000000000,
+					     .restore_on_restart = true},
+				    .restore_on_exit = true};
 	char boot_id[64];
-	int code = parse(argc, argv, &opts, &restore_on_exit);
+	int code = parse(argc, argv, &settings);
 
 	if (code)
 		return code < 0 ? fflush(stdout) : code;
@@ -205,16 +300,12 @@ int main(int argc, char **argv)
 				"[policy] Mode is advise or enforce\n");
 		return EXIT_USAGE;
 	}
-	/* whatever ends the daemon's group must not come before what --on-exit says */
-	signal(SIGINT, SIG_IGN);
-	signal(SIGTERM, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
-	signal(SIGPIPE, SIG_IGN);
+	set_signals(settings.service);
 	umask(077);
 	if (read_boot_id(boot_id, sizeof(boot_id)) || give_up_privileges()) {
 		fprintf(stderr, "faultline-knob: cannot read the boot id or drop privileges\n");
 		return EXIT_PERMISSION;
 	}
-	opts.boot_id = boot_id;
-	return serve(&opts, restore_on_exit);
+	settings.opts.boot_id = boot_id;
+	return serve(&settings);
 }

@@ -175,30 +175,33 @@ static void put_head(struct drawing *draw, const struct snapshot *snap,
 {
 	FILE *out = draw->out;
 
-	fprintf(out,
-		"<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\n"
-		"<svg xmlns=\"http://www.w3.org/2000/svg\" version=\"1.1\" width=\"%g\" "
-		"height=\"%d\" viewBox=\"0 0 %g %d\">\n<title>",
-		WIDTH, draw->height, WIDTH, draw->height);
-	put_xml(out, title_of(opts));
-	fprintf(out, "</title>\n<style>%s</style>\n", flame_style);
-	fputs("<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n", out);
+	if (!opts->in_page)
+		fputs("<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\n", out);
+	fprintf(out, "<svg class=\"flame\"%s width=\"%g\" height=\"%d\" viewBox=\"0 0 %g %d\">\n",
+		opts->in_page ? "" : " xmlns=\"http://www.w3.org/2000/svg\" version=\"1.1\"", WIDTH,
+		draw->height, WIDTH, draw->height);
+	if (!opts->in_page) {
+		fputs("<title>", out);
+		put_xml(out, title_of(opts));
+		fprintf(out, "</title>\n<style>%s</style>\n", flame_style);
+	}
+	fputs("<rect class=\"back\" width=\"100%\" height=\"100%\"/>\n", out);
 	fprintf(out, "<text x=\"%g\" y=\"24\" class=\"title\">", MARGIN);
 	put_xml(out, title_of(opts));
 	fputs("</text>\n", out);
 	put_meta(draw, &snap->meta);
 	fprintf(out,
-		"<text id=\"reset\" class=\"button\" x=\"%g\" y=\"24\">Reset zoom</text>\n"
-		"<text id=\"search\" class=\"button\" x=\"%g\" y=\"24\">Search</text>\n"
-		"<text id=\"found\" x=\"%g\" y=\"44\" text-anchor=\"end\"></text>\n",
+		"<text class=\"button reset\" x=\"%g\" y=\"24\">Reset zoom</text>\n"
+		"<text class=\"button search\" x=\"%g\" y=\"24\">Search</text>\n"
+		"<text class=\"found\" x=\"%g\" y=\"44\" text-anchor=\"end\"></text>\n",
 		WIDTH - 170, WIDTH - MARGIN - 50, WIDTH - MARGIN);
 }
 
-static void put_foot(struct drawing *draw)
+static void put_foot(struct drawing *draw, const struct flame_opts *opts)
 {
 	char count[UNITS_BUF];
 
-	fprintf(draw->out, "<text id=\"details\" x=\"%g\" y=\"%d\">", MARGIN, draw->height - 20);
+	fprintf(draw->out, "<text class=\"details\" x=\"%g\" y=\"%d\">", MARGIN, draw->height - 20);
 	if (draw->narrow)
 		fprintf(draw->out, "too narrow to draw (and all above them): %s frames",
 			units_format_count(count, draw->narrow));
@@ -209,7 +212,9 @@ static void put_foot(struct drawing *draw)
 		"width=\"10\" height=\"10\" fill=\"hsl(180,45%%,72%%)\"/>"
 		"<text x=\"84\" y=\"10\">user</text></g>\n",
 		WIDTH - 140, draw->height - 30);
-	fprintf(draw->out, "<script>//<![CDATA[\n%s//]]></script>\n</svg>\n", flame_script);
+	if (!opts->in_page)
+		fprintf(draw->out, "<script>//<![CDATA[\n%s//]]></script>\n", flame_script);
+	fputs("</svg>\n", draw->out);
 }
 
 int flame_write(FILE *out, const struct snapshot *snap, const struct flame_opts *opts)
@@ -223,7 +228,7 @@ int flame_write(FILE *out, const struct snapshot *snap, const struct flame_opts 
 	draw.height = HEAD_HEIGHT + FOOT_HEIGHT + (int)(tree.depth + 1) * FRAME_HEIGHT;
 	put_head(&draw, snap, opts);
 	put_subtree(&draw, 0, 0, 0);
-	put_foot(&draw);
+	put_foot(&draw, opts);
 	if (fflush(out) || ferror(out))
 		err = -EIO;
 out:

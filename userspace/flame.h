@@ -18,6 +18,7 @@ struct flame_opts {
 	bool by_count; /* width by number of waits, not by time */
 	uint32_t tgid; /* only this locked process; 0: all */
 	const char *title; /* NULL: "Waiting for mmap_lock" or the like */
+	bool in_page; /* the <svg> alone: the page has flame_style and flame_script once */
 };
 
 /*

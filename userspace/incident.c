@@ -17,6 +17,10 @@
 #include "incident.h"
 #include "incident_dir.h"
 
+#define HOUR_NS	 (3600 * 1000000000ULL)
+#define JUMP_NS	 HOUR_NS /* a clock that is set by this much was wrong, or is now */
+#define DOUBT_NS (24 * HOUR_NS) /* and is not believed for so long */
+
 #define N_COOLDOWNS 256 /* processes in cooldown at a time; the oldest gives way */
 
 struct cooldown {
@@ -32,6 +36,9 @@ struct incident_store {
 	struct incident_stats stats;
 	struct cooldown cooldowns[N_COOLDOWNS];
 	unsigned int serial;
+	bool has_clock;
+	uint64_t clock_ns; /* wall clock when the host booted, as it was told last */
+	uint64_t jumped_ns; /* boot clock; 0: it has not */
 };
 
 const char *incident_kind_name(enum incident_kind kind)
@@ -149,31 +156,83 @@ static json_t *to_json(const struct incident *in, const json_t *snapshot)
 			 "verdict", in->verdict);
 	if (!head)
 		return NULL;
-	return json_pack("{s:i, s:o, s:O}", "schema", INCIDENT_SCHEMA, "incident", head, "snapshot",
-			 (json_t *)snapshot);
+	return json_pack("{s:i, s:o, s:O*, s:O}", "schema", INCIDENT_SCHEMA, "incident", head,
+			 "explained", (json_t *)in->explained, "snapshot", (json_t *)snapshot);
 }
 
-/* Room for bytes more, and one file more. */
-static int make_room(struct incident_store *store, uint64_t bytes, const char *keep)
+static bool too_old(const struct incident_store *store, const char *name, uint64_t now_ns)
+{
+	uint64_t time_ns = incident_dir_time_ns(name);
+
+	return store->opts.max_age_ns && time_ns < now_ns &&
+	       now_ns - time_ns > store->opts.max_age_ns;
+}
+
+static bool fits(const struct incident_store *store, const struct incident_dir *dir, uint64_t bytes,
+		 uint32_t files)
+{
+	return dir->files - dir->removed + files <= store->opts.max_files &&
+	       dir->bytes + bytes <= store->opts.max_bytes;
+}
+
+/*
+ * Room for bytes and files more, and nothing older than MaxAge (now_ns 0: of any age).
+ * 0, or -errno of the folder, or of a removal without which there is no room; with
+ * files 0 that of any removal.
+ */
+static int make_room(struct incident_store *store, uint64_t bytes, uint32_t files, const char *keep,
+		     uint64_t now_ns)
 {
 	struct incident_dir dir;
-	int err = incident_dir_scan(store->dir, false, &dir);
+	int err = incident_dir_scan(store->dir, false, &dir), ret = 0;
 
 	if (err)
 		return err;
 	for (size_t i = 0; i < dir.n; i++) { /* oldest first */
-		if (dir.files - dir.removed + 1 <= store->opts.max_files &&
-		    dir.bytes + bytes <= store->opts.max_bytes)
+		if (fits(store, &dir, bytes, files) && !too_old(store, dir.entries[i].name, now_ns))
 			break;
 		if (!strncmp(dir.entries[i].name, keep, strlen(keep)) && *keep)
 			continue; /* it is about to be replaced */
-		if (!incident_dir_remove(store->dir, &dir, i))
+		err = incident_dir_remove(store->dir, &dir, i);
+		if (err)
+			ret = err;
+		else
 			store->stats.removed++;
 	}
 	store->stats.files = dir.files - dir.removed;
 	store->stats.bytes = dir.bytes;
+	if (files && fits(store, &dir, bytes, files))
+		ret = 0;
 	incident_dir_free(&dir);
-	return 0;
+	return ret;
+}
+
+/* A year that is off by mistake for a minute must not cost what happened in the others. */
+static bool clock_is_steady(struct incident_store *store, uint64_t unix_ns, uint64_t boot_ns)
+{
+	uint64_t was_ns = store->clock_ns, is_ns = unix_ns - boot_ns;
+	uint64_t step_ns = is_ns > was_ns ? is_ns - was_ns : was_ns - is_ns;
+
+	if (store->has_clock && step_ns > JUMP_NS)
+		store->jumped_ns = boot_ns;
+	store->has_clock = true;
+	store->clock_ns = is_ns;
+	return !store->jumped_ns || boot_ns - store->jumped_ns > DOUBT_NS;
+}
+
+int incident_trim(struct incident_store *store, uint64_t now_unix_ns, uint64_t now_boot_ns)
+{
+	bool steady = clock_is_steady(store, now_unix_ns, now_boot_ns);
+	int err = make_room(store, 0, 0, "", steady ? now_unix_ns : 0);
+
+	if (err && err != -ENOENT) /* no folder yet */
+		return err;
+	return store->opts.max_age_ns && !steady ? -ETIME : 0;
+}
+
+void incident_path(const struct incident_store *store, const char *id, char *buf, size_t size)
+{
+	snprintf(buf, size, "%s/%s.json", store->dir, id);
 }
 
 static void make_id(struct incident_store *store, struct incident *incident)
@@ -204,7 +263,7 @@ static int write_record(struct incident_store *store, struct incident *incident,
 	if (!err)
 		err = make_dir(store->dir);
 	if (!err)
-		err = make_room(store, len + 1, incident->id);
+		err = make_room(store, len + 1, 1, incident->id, 0);
 	if (!err) {
 		text[len] = '\n'; /* in place of the terminator */
 		err = incident_dir_write(store->dir, incident->id, text, len + 1);

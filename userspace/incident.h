@@ -4,7 +4,11 @@
  * bounded in number and space. Written by the daemon, read by anybody who may.
  *
  *   {"schema":1,"incident":{id,time_unix_ns,kind,tgid,start_ns,comm,cgroup,wait_ns,
- *    ratio_millipct,finished,host,verdict},"snapshot":{...}}
+ *    ratio_millipct,finished,host,verdict},"explained":{...},"snapshot":{...}}
+ *
+ * A record needs nothing of the host that it is of: stacks have their symbols, the
+ * snapshot has kernel, losses and what was not to be seen. "explained" is the verdict
+ * for programs (verdict_to_json); records of older versions do not have it.
  */
 #ifndef FAULTLINE_INCIDENT_H
 #define FAULTLINE_INCIDENT_H
@@ -33,12 +37,14 @@ struct incident {
 	uint64_t ratio_millipct; /* kind ratio: waiting time to window */
 	bool finished;
 	const char *verdict; /* one line; may be NULL */
+	const json_t *explained; /* may be NULL */
 };
 
 struct incident_opts {
 	const char *dir;
 	uint64_t max_bytes;
 	uint32_t max_files;
+	uint64_t max_age_ns; /* 0: any */
 	uint64_t cooldown_ns; /* one process, one kind */
 };
 
@@ -62,6 +68,15 @@ bool incident_due(struct incident_store *store, uint32_t tgid, uint64_t start_ns
  */
 int incident_write(struct incident_store *store, struct incident *incident, const json_t *snapshot);
 
+/* The file of a record of this store, as in messages and for hooks; cut at size. */
+void incident_path(const struct incident_store *store, const char *id, char *buf, size_t size);
+/*
+ * Remove what is over the bounds, oldest first: number and space, as for each new
+ * record, and age, of the id by the wall clock. 0 or -errno; -ETIME: for a day after
+ * that clock has jumped, age removes nothing. now_boot_ns: CLOCK_BOOTTIME.
+ */
+int incident_trim(struct incident_store *store, uint64_t now_unix_ns, uint64_t now_boot_ns);
+
 struct incident_stats {
 	uint64_t written; /* records, rewriting not counted */
 	uint64_t failed;
@@ -80,6 +95,8 @@ void incident_stats(const struct incident_store *store, struct incident_stats *r
 typedef void (*incident_list_fn)(void *arg, const char *name, const json_t *incident,
 				 const char *problem);
 int incident_list(const char *path, incident_list_fn fn, void *arg);
+/* A record in any file, also one of another host: as incident_read(), or -errno of the file. */
+int incident_load(const char *path, json_t **ret_record, const char **ret_problem);
 /*
  * The whole record of this id. 0; -ENOENT; -EINVAL (no id); -EPROTO with *ret_problem
  * (static) for what is no record.

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "incident.h"
@@ -57,6 +58,18 @@ static bool is_leftover(const char *name)
 	size_t len = strlen(name);
 
 	return name[0] == '.' && len > 5 && !strcmp(name + len - 4, ".tmp");
+}
+
+uint64_t incident_dir_time_ns(const char *name)
+{
+	struct tm tm = {0};
+	uint64_t ns;
+	time_t seconds;
+
+	if (!is_record(name) || !strptime(name, "%Y%m%dT%H%M%SZ", &tm))
+		return UINT64_MAX;
+	seconds = timegm(&tm);
+	return seconds < 0 || __builtin_mul_overflow(seconds, 1000000000ULL, &ns) ? UINT64_MAX : ns;
 }
 
 /* By time, then by the serial number, which "-10" and "-9" must not upset. */

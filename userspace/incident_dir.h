@@ -22,6 +22,8 @@ struct incident_dir {
 
 /* "20260102T030405Z-1234-1": also keeps paths out of what users type. */
 bool incident_dir_is_id(const char *id);
+/* When the trigger of a record was seen, by its name; UINT64_MAX: no name of one. */
+uint64_t incident_dir_time_ns(const char *name);
 /* All records; clear: also remove temporary files that a killed writer left. */
 int incident_dir_scan(const char *path, bool clear, struct incident_dir *ret_dir);
 void incident_dir_free(struct incident_dir *dir);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <bpf/btf.h>
+#include <bpf/libbpf.h>
 
 #include "kernel.h"
 #include "ksym.h"
@@ -83,12 +84,13 @@ static void find_addresses(struct kernel_facts *facts)
 int kernel_probe(struct kernel_facts *ret_facts)
 {
 	struct kernel_facts facts = {};
+	libbpf_print_fn_t print = libbpf_set_print(NULL); /* what is missing the caller says */
 	struct btf *btf = btf__load_vmlinux_btf();
+	int err = btf ? 0 : errno == ENOMEM ? -ENOMEM : -ENOENT;
 
+	libbpf_set_print(print);
 	facts.speculative = !access("/proc/sys/vm/spf_enabled", F_OK);
 	if (!btf) {
-		int err = errno == ENOMEM ? -ENOMEM : -ENOENT;
-
 		*ret_facts = facts;
 		return err;
 	}

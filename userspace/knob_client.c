@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Who sets what we have decided? A child that was started before we gave up our
- * own right to, and that goes when its socket does.
+ * own right to, or a service that never gave it to us. Either goes when the socket does.
  */
 #include <errno.h>
 #include <libgen.h>
@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -42,7 +43,8 @@ static void send_next(struct knob_client *client)
 
 static void hang_up(struct knob_client *client)
 {
-	loop_remove(client->source);
+	if (client->source)
+		loop_remove(client->source);
 	close(client->fd);
 	client->fd = -1;
 	client->source = NULL;
@@ -108,19 +110,13 @@ static int spawn(struct knob_client *client, const char *path, int fd)
 	return client->pid < 0 ? -errno : 0;
 }
 
-int knob_client_open(const struct knob_client_opts *opts, struct knob_client **ret_client)
+static int start_child(struct knob_client *client)
 {
-	struct knob_client *client = calloc(1, sizeof(*client));
 	int fds[2] = {-1, -1}, err = 0;
 	char path[PATH_MAX];
 
-	if (!client)
-		return -ENOMEM;
-	client->opts = *opts;
-	client->waiting = true; /* for hello */
-	client->fd = -1;
-	if (opts->program)
-		snprintf(path, sizeof(path), "%s", opts->program);
+	if (client->opts.program)
+		snprintf(path, sizeof(path), "%s", client->opts.program);
 	else
 		err = beside_us(path);
 	if (!err && access(path, X_OK))
@@ -132,6 +128,34 @@ int knob_client_open(const struct knob_client_opts *opts, struct knob_client **r
 	if (fds[1] >= 0)
 		close(fds[1]);
 	client->fd = fds[0];
+	return err;
+}
+
+/* Who listens is the service manager: it takes the connection at once. */
+static int connect_to(struct knob_client *client, const char *path)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+
+	if (strlen(path) >= sizeof(addr.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(addr.sun_path, path);
+	client->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (client->fd < 0 || connect(client->fd, (const struct sockaddr *)&addr, sizeof(addr)))
+		return -errno;
+	return 0;
+}
+
+int knob_client_open(const struct knob_client_opts *opts, struct knob_client **ret_client)
+{
+	struct knob_client *client = calloc(1, sizeof(*client));
+	int err;
+
+	if (!client)
+		return -ENOMEM;
+	client->opts = *opts;
+	client->waiting = true; /* for hello */
+	client->fd = -1;
+	err = *opts->socket ? connect_to(client, opts->socket) : start_child(client);
 	if (!err)
 		err = loop_add(opts->loop, client->fd, EPOLLIN, on_reply, client, &client->source);
 	if (err)
@@ -155,11 +179,6 @@ int knob_client_ask(struct knob_client *client, enum knob_op op, enum policy_kno
 	client->queue[client->n++] = request;
 	send_next(client);
 	return 0;
-}
-
-pid_t knob_client_pid(const struct knob_client *client)
-{
-	return client->pid;
 }
 
 bool knob_client_busy(const struct knob_client *client)

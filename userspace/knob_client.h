@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The daemon's end of faultline-knob: starts it, asks one thing after the other,
- * and never waits for an answer: it comes from the event loop.
+ * The daemon's end of faultline-knob: starts it, or connects to one that a service
+ * manager starts; asks one thing after the other, and never waits for an answer:
+ * it comes from the event loop.
  */
 #ifndef FAULTLINE_KNOB_CLIENT_H
 #define FAULTLINE_KNOB_CLIENT_H
@@ -20,6 +21,7 @@ struct knob_client;
 typedef void (*knob_client_fn)(void *arg, const struct knob_reply *reply);
 
 struct knob_client_opts {
+	const char *socket; /* "": start program; else connect to this, a SOCK_SEQPACKET */
 	const char *program; /* NULL: faultline-knob beside this program */
 	char *const *args; /* from argv[1] on, ended by NULL */
 	struct loop *loop;
@@ -33,7 +35,6 @@ int knob_client_open(const struct knob_client_opts *opts, struct knob_client **r
  */
 int knob_client_ask(struct knob_client *client, enum knob_op op, enum policy_knob which,
 		    uint32_t old, uint32_t new, const char *id);
-pid_t knob_client_pid(const struct knob_client *client);
 bool knob_client_busy(const struct knob_client *client);
 /* Closes the socket; waits timeout_ms at most for the process to do its last. NULL-safe. */
 void knob_client_close(struct knob_client *client, int timeout_ms);

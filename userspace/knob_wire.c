@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "knob_wire.h"
 
@@ -59,6 +60,7 @@ void knob_wire_answer(struct knob *knob, const struct knob_request *request, uin
 	ret_reply->magic = KNOB_WIRE_MAGIC;
 	ret_reply->op = request->op;
 	ret_reply->which = request->which;
+	ret_reply->pid = getpid();
 	ret_reply->err = carry_out(knob, request, now_ns, ret_reply->why);
 	put_records(knob, ret_reply);
 }
@@ -73,7 +75,7 @@ static uint64_t monotonic_ns(void)
 
 int knob_wire_serve(struct knob *knob, int fd)
 {
-	struct knob_reply reply = {.magic = KNOB_WIRE_MAGIC, .op = KNOB_HELLO};
+	struct knob_reply reply = {.magic = KNOB_WIRE_MAGIC, .op = KNOB_HELLO, .pid = getpid()};
 	struct knob_request request;
 	ssize_t n;
 

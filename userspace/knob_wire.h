@@ -33,6 +33,7 @@ struct knob_reply {
 	uint32_t magic;
 	uint32_t op; /* what it answers */
 	uint32_t which;
+	uint32_t pid; /* of who answers */
 	int32_t err; /* 0 or negative errno */
 	char why[KNOB_WHY]; /* of err */
 	struct knob_record records[POLICY_NR_KNOBS]; /* as they are now */

@@ -100,6 +100,33 @@ static void note_regime(const struct policy_limits *limits, struct policy_state 
 	start_search(state);
 }
 
+/*
+ * The daemon stood still, or the machine slept: what came is not of one load, and for
+ * how long it was calm nobody has seen. A second one is how long windows are now.
+ */
+static bool is_gap(struct policy_state *state, const struct policy_window *window)
+{
+	bool gap = state->dur_ns && window->dur_ns > POLICY_GAP * state->dur_ns;
+
+	state->dur_ns = window->dur_ns;
+	if (!gap)
+		return false;
+	state->seen_n = 0;
+	state->regime_since_ns = window->end_ns;
+	return true;
+}
+
+/* What the limits, which have become narrower, do not allow any more. */
+static void drop_forbidden(const struct policy_limits *limits, struct policy_state *state)
+{
+	const struct policy_decision *want = &state->want;
+
+	if (want->reason == POLICY_QUIET || want->reason == POLICY_REVERT)
+		return;
+	if (want->new < limits->min[want->knob] || want->new > limits->max[want->knob])
+		state->want.reason = POLICY_NOTHING;
+}
+
 /* --- what to try next */
 
 static uint32_t bit_of(uint32_t value)
@@ -342,11 +369,20 @@ bool policy_step(const struct policy_limits *limits, const struct policy_window 
 
 	if (!state->started) {
 		state->started = true;
+		state->dur_ns = window->dur_ns;
 		state->regime_since_ns = window->end_ns;
 		memcpy(state->value, window->value, sizeof(state->value));
 	}
-	policy_learn(state, window);
 	changed = note_values(state, window);
+	if (is_gap(state, window)) {
+		note.regime = state->regime;
+		say(&note, "%s: nobody has measured for %llu s", policy_regime_name(note.regime),
+		    (unsigned long long)(window->dur_ns / 1000000000));
+		*ret_decision = note;
+		return false;
+	}
+	policy_learn(state, window);
+	drop_forbidden(limits, state);
 	note_regime(limits, state, window);
 	note.regime = state->regime;
 	if (!changed && !state->want.reason) {

@@ -89,6 +89,7 @@ struct policy_limits {
 
 #define POLICY_PATIENCE	  4 /* so many times epoch_windows where the cost varies */
 #define POLICY_CONFIRM	  3 /* windows in a row until the kind of load counts as changed */
+#define POLICY_GAP	  4 /* a window so many times as long as the last: nobody was measuring */
 #define POLICY_MIN_FAULTS 100 /* a window with fewer tells nothing of their cost */
 #define POLICY_FORGET_NS  (6 * POLICY_HOUR_NS) /* what was best is searched for anew */
 #define POLICY_HOUR_NS	  (3600ULL * 1000000000)
@@ -126,6 +127,7 @@ struct policy_state {
 	bool started;
 	/* averages of what was sampled; 0: not yet */
 	double ok_ns, abort_ns, locked_ns, probe_ns;
+	uint64_t dur_ns; /* of the last window */
 	enum policy_regime regime, seen; /* in force, and of the last windows */
 	uint32_t seen_n;
 	uint64_t regime_since_ns;
@@ -182,6 +184,11 @@ void policy_default_limits(const uint32_t home[POLICY_NR_KNOBS], struct policy_l
 uint32_t policy_within(const struct policy_limits *limits, enum policy_knob knob, uint32_t from,
 		       uint64_t value);
 void policy_count_change(struct policy_state *state, uint64_t now_ns);
+/*
+ * The kernel has refused a decision's value: its own range ends on the way there. From
+ * now on nothing beyond the value before is decided on. The way home stays.
+ */
+void policy_narrow(struct policy_limits *limits, const struct policy_decision *refused);
 /* A trial may have to be taken back: is there room for two changes? */
 bool policy_has_budget(const struct policy_limits *limits, const struct policy_state *state,
 		       uint64_t now_ns);

@@ -34,6 +34,16 @@ uint32_t policy_within(const struct policy_limits *limits, enum policy_knob knob
 	return value < low ? low : value;
 }
 
+void policy_narrow(struct policy_limits *limits, const struct policy_decision *refused)
+{
+	if (refused->reason == POLICY_QUIET)
+		return;
+	if (refused->new > refused->old)
+		limits->max[refused->knob] = refused->old;
+	else
+		limits->min[refused->knob] = refused->old;
+}
+
 void policy_count_change(struct policy_state *state, uint64_t now_ns)
 {
 	state->change_ns[state->n_changes++ % POLICY_MAX_RING] = now_ns;

@@ -45,7 +45,7 @@ int policy_meter_open(const char *proc, bool with_bpf, struct policy_meter **ret
 		err = spf_read_vmstat(meter->vmstat, &meter->counts);
 	if (!err && with_bpf) {
 		meter->probe_ns = transfer_measure_ns();
-		err = spf_probe_open(&meter->probe);
+		err = spf_probe_open(true, &meter->probe);
 	}
 	if (err)
 		policy_meter_close(meter);

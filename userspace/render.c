@@ -8,6 +8,7 @@
 
 #include "render_data.h"
 #include "render_table.h"
+#include "speculation.h"
 
 /* What a write error was, at the end: stdio remembers it. */
 static int finish(FILE *out, int err)
@@ -35,6 +36,8 @@ static int put_rows(FILE *out, const struct snapshot *snap, struct render_rows *
 			err = render_table(out, rows, opts, set);
 		else
 			err = fputs("No waits.\n", out) < 0 ? -EIO : 0;
+		if (set == SET_TOP || opts->by == RENDER_BY_ROWS || opts->by == RENDER_BY_PROCESS)
+			speculation_table(out, snap, opts);
 		render_footer(out, snap, opts);
 		return err;
 	}

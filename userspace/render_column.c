@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "container.h"
 #include "render_column.h"
 #include "text.h"
 #include "units.h"
@@ -144,6 +145,14 @@ GET(waiter)
 	set_text(ret, ret->buf);
 }
 
+GET(container)
+{
+	char name[CONTAINER_NAME_LEN];
+
+	text_reclean(ret->buf, sizeof(ret->buf), container_name(row->cgroup, name, sizeof(name)));
+	set_text(ret, ret->buf);
+}
+
 GET(lock_of)
 {
 	if (!row->tgid)
@@ -202,6 +211,8 @@ const struct render_column render_columns[COL_NR] = {
 	C(LOCK_OF, "LOCK-OF", "lock_of", TASK, 14, 0, false, lock_of, "whose lock: comm/pid"),
 	C(BEHIND, "BEHIND", "queued_behind_writer", BOOL, 0, 2, false, behind,
 	  "reader held up by a queued writer"),
+	C(CONTAINER, "CONTAINER", "container", TEXT, 10, 1, false, container,
+	  "container or systemd unit, by the cgroup"),
 };
 
 static const uint8_t people[SET_NR][RENDER_MAX_FIELDS] = {
@@ -212,7 +223,7 @@ static const uint8_t people[SET_NR][RENDER_MAX_FIELDS] = {
 	[RENDER_BY_MODE] = {COL_MODE, COL_CLASS, COL_WHO, COL_PROCS, COL_COUNT, COL_TOTAL, COL_MEAN,
 			    COL_P50, COL_P99, COL_MAX, COL_NR},
 	[RENDER_BY_CGROUP] = {COL_PROCS, COL_COUNT, COL_TOTAL, COL_MEAN, COL_P50, COL_P99, COL_MAX,
-			      COL_CGROUP, COL_NR},
+			      COL_CGROUP, COL_CONTAINER, COL_NR},
 	[RENDER_BY_CAUSE] = {COL_CAUSE, COL_SURE, COL_PROCS, COL_COUNT, COL_TOTAL, COL_MEAN,
 			     COL_MAX, COL_NR},
 	[RENDER_BY_HOLDER] = {COL_PID, COL_COMM, COL_WAITED_FOR, COL_CAUSE, COL_SURE, COL_COUNT,
@@ -220,7 +231,7 @@ static const uint8_t people[SET_NR][RENDER_MAX_FIELDS] = {
 	[RENDER_BY_STACK] = {COL_COUNT, COL_TOTAL, COL_MEAN, COL_ROLE, COL_COMM, COL_MODE,
 			     COL_WANTS, COL_STACK, COL_NR},
 	[SET_TOP] = {COL_PID, COL_COMM, COL_WAITPCT, COL_RATE, COL_TOTAL, COL_P99, COL_MAX,
-		     COL_WAITED_FOR, COL_CAUSE, COL_SURE, COL_CGROUP, COL_NR},
+		     COL_WAITED_FOR, COL_CAUSE, COL_SURE, COL_CGROUP, COL_CONTAINER, COL_NR},
 	[SET_WAITS] = {COL_TIME, COL_WAIT, COL_WAITER, COL_WANTS, COL_MODE, COL_WHO, COL_LOCK_OF,
 		       COL_WAITED_FOR, COL_CAUSE, COL_SURE, COL_DETAIL, COL_NR},
 };
@@ -228,13 +239,14 @@ static const uint8_t people[SET_NR][RENDER_MAX_FIELDS] = {
 static const uint8_t machines[SET_NR][RENDER_MAX_FIELDS] = {
 	[RENDER_BY_ROWS] = {COL_PID, COL_COMM, COL_MODE, COL_CLASS, COL_WHO, COL_COUNT, COL_TOTAL,
 			    COL_MEAN, COL_P50, COL_P99, COL_MAX, COL_SPUN, COL_GONE, COL_HOT,
-			    COL_CGROUP, COL_NR},
+			    COL_CGROUP, COL_CONTAINER, COL_NR},
 	[RENDER_BY_PROCESS] = {COL_PID, COL_COMM, COL_COUNT, COL_TOTAL, COL_MEAN, COL_P50, COL_P99,
-			       COL_MAX, COL_SPUN, COL_GONE, COL_HOT, COL_CGROUP, COL_NR},
+			       COL_MAX, COL_SPUN, COL_GONE, COL_HOT, COL_CGROUP, COL_CONTAINER,
+			       COL_NR},
 	[RENDER_BY_MODE] = {COL_MODE, COL_CLASS, COL_WHO, COL_PROCS, COL_COUNT, COL_TOTAL, COL_MEAN,
 			    COL_P50, COL_P99, COL_MAX, COL_SPUN, COL_NR},
 	[RENDER_BY_CGROUP] = {COL_CGROUP, COL_PROCS, COL_COUNT, COL_TOTAL, COL_MEAN, COL_P50,
-			      COL_P99, COL_MAX, COL_SPUN, COL_NR},
+			      COL_P99, COL_MAX, COL_SPUN, COL_CONTAINER, COL_NR},
 	[RENDER_BY_CAUSE] = {COL_CAUSE, COL_SURE, COL_PROCS, COL_COUNT, COL_TOTAL, COL_MEAN,
 			     COL_MAX, COL_NR},
 	[RENDER_BY_HOLDER] = {COL_PID, COL_COMM, COL_HTID, COL_HPID, COL_HCOMM, COL_CAUSE, COL_SURE,
@@ -243,11 +255,11 @@ static const uint8_t machines[SET_NR][RENDER_MAX_FIELDS] = {
 			     COL_WANTS, COL_STACK, COL_NR},
 	[SET_TOP] = {COL_PID, COL_COMM, COL_WAITPCT, COL_RATE, COL_COUNT, COL_TOTAL, COL_P50,
 		     COL_P99, COL_MAX, COL_HTID, COL_HPID, COL_HCOMM, COL_CAUSE, COL_SURE,
-		     COL_DETAIL, COL_CGROUP, COL_NR},
-	[SET_WAITS] = {COL_TIME,  COL_WAIT,  COL_DONE,	 COL_RET,   COL_WTID, COL_WPID,
-		       COL_WCOMM, COL_WANTS, COL_MODE,	 COL_CLASS, COL_WHO,  COL_BEHIND,
-		       COL_PID,	  COL_COMM,  COL_CGROUP, COL_HTID,  COL_HPID, COL_HCOMM,
-		       COL_CAUSE, COL_SURE,  COL_DETAIL, COL_NR},
+		     COL_DETAIL, COL_CGROUP, COL_CONTAINER, COL_NR},
+	[SET_WAITS] = {COL_TIME,  COL_WAIT,  COL_DONE,	 COL_RET,	COL_WTID, COL_WPID,
+		       COL_WCOMM, COL_WANTS, COL_MODE,	 COL_CLASS,	COL_WHO,  COL_BEHIND,
+		       COL_PID,	  COL_COMM,  COL_CGROUP, COL_HTID,	COL_HPID, COL_HCOMM,
+		       COL_CAUSE, COL_SURE,  COL_DETAIL, COL_CONTAINER, COL_NR},
 };
 /* clang-format on */
 

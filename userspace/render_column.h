@@ -80,6 +80,7 @@ enum column_id {
 	COL_RET,
 	COL_LOCK_OF,
 	COL_BEHIND,
+	COL_CONTAINER,
 	COL_NR
 };
 

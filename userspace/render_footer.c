@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "render.h"
+#include "speculation.h"
 #include "text.h"
 #include "units.h"
 
@@ -162,7 +163,7 @@ static void put_summary(FILE *out, const struct snap_meta *meta, const struct re
 static void put_speculation(FILE *out, const struct snap_meta *meta, const struct render_opts *opts)
 {
 	uint64_t attempts = meta->spf.n[SPF_ATTEMPT], ok = meta->spf.n[SPF_OK];
-	char text[LINE], a[UNITS_BUF], b[UNITS_BUF];
+	char text[LINE], knob[LINE / 4], a[UNITS_BUF], b[UNITS_BUF];
 	size_t used;
 
 	if (!meta->speculative)
@@ -177,9 +178,8 @@ static void put_speculation(FILE *out, const struct snap_meta *meta, const struc
 						 spf_counter_name((enum spf_counter)i),
 						 units_format_count(a, meta->spf.n[i]));
 	if (used < sizeof(text))
-		snprintf(text + used, sizeof(text) - used,
-			 "; vm.spf_backoff_max %u ('faultline policy' says why)",
-			 meta->spf_backoff_max);
+		snprintf(text + used, sizeof(text) - used, "; vm.spf_backoff_max %s",
+			 speculation_knob(meta, knob, sizeof(knob)));
 	put_wrapped(out, "--", text, opts->width);
 }
 

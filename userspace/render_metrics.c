@@ -272,6 +272,52 @@ static void put_speculation(const struct writer *w, const struct snap_meta *meta
 	put_number(w, meta->spf.n[SPF_QUIET]);
 	put_gauge(w, "spf_backoff_max", NULL, meta->spf_backoff_max,
 		  "vm.spf_backoff_max: faults without a look at mmap_lock, at most.");
+	family(w, "spf_backoff_max_is", "info", NULL, "Why it has this value.");
+	open_labels(w, "spf_backoff_max_is_info", "why", snapshot_knob_name(meta->spf_knob));
+	fputs("} 1\n", w->out);
+	put_seconds_total(w, "speculation_sampled_seconds", meta->spf_sampled_ns,
+			  "How long attempts were counted by process.");
+}
+
+static void open_spec(const struct writer *w, const char *name, const struct snap_spec *spec)
+{
+	char pid[16];
+
+	snprintf(pid, sizeof(pid), "%" PRIu32, spec->tgid);
+	open_labels(w, name, "pid", pid);
+	more_labels(w, "comm", spec->comm);
+}
+
+/* Those that try most come first. */
+static void put_spec_procs(const struct writer *w, const struct snapshot *snap, size_t top)
+{
+	size_t n = snap->n_specs < top ? snap->n_specs : top;
+
+	if (!snap->meta.speculative)
+		return;
+	family(w, "process_speculative_faults_sampled", "counter", NULL,
+	       "Page faults of a process that went on without mmap_lock, while sampled.");
+	for (size_t i = 0; i < n; i++)
+		for (unsigned int r = 0; r < FL_SPF_REASONS; r++) {
+			open_spec(w, "process_speculative_faults_sampled_total", &snap->specs[i]);
+			more_labels(w, "result", spf_reason_name(r));
+			putc('}', w->out);
+			put_number(w, snap->specs[i].by_reason[r]);
+		}
+	family(w, "process_backing_off_threads", "gauge", NULL,
+	       "Threads of a process that do not look at mmap_lock now.");
+	for (size_t i = 0; i < n; i++) {
+		open_spec(w, "process_backing_off_threads", &snap->specs[i]);
+		putc('}', w->out);
+		put_number(w, snap->specs[i].threads);
+	}
+	family(w, "process_backing_off_faults_max", "gauge", NULL,
+	       "Faults until one of these threads looks again, at most.");
+	for (size_t i = 0; i < n; i++) {
+		open_spec(w, "process_backing_off_faults_max", &snap->specs[i]);
+		putc('}', w->out);
+		put_number(w, snap->specs[i].max_window);
+	}
 }
 
 static void put_self(const struct writer *w, const struct snapshot *snap,
@@ -316,8 +362,10 @@ int render_metrics(FILE *out, const struct snapshot *snap, const struct render_o
 		goto out;
 	put_waits(&w, state);
 	put_cgroups(&w, state);
-	if (opts->metrics_per_process)
+	if (opts->metrics_per_process) {
 		err = put_hot(&w, snap);
+		put_spec_procs(&w, snap, opts->metrics_top);
+	}
 	put_unfinished(&w, snap);
 	put_losses(&w, &snap->meta);
 	put_speculation(&w, &snap->meta);

@@ -14,10 +14,13 @@
 #include <bpf/bpf.h>
 
 #include "session_internal.h"
+#include "spf_probe.h"
 #include "usym.h"
 #include "vmas.h"
 
 #define SWEEP_NS 5000000000ULL
+/* From one poll to the next, of so many: a sampled fault costs the kernel two looks at the clock. */
+#define SAMPLE_POLLS 4
 
 uint64_t session_now_ns(void)
 {
@@ -107,6 +110,8 @@ int session_open(const struct session_opts *opts, struct session **ret_session, 
 	session->cpu_start_ns = cpu_now_ns();
 	if (session->facts.speculative)
 		spf_read_vmstat(SPF_VMSTAT, &session->spf_start); /* else since boot */
+	if (session->facts.speculative && opts->speculation)
+		spf_probe_open(false, &session->spf); /* if not: no processes are shown */
 	err = probe_attach(session->probe);
 	if (err)
 		goto out;
@@ -123,6 +128,7 @@ void session_close(struct session *session)
 		return;
 	if (session->stats_fd >= 0)
 		close(session->stats_fd);
+	spf_probe_close(session->spf);
 	probe_close(session->probe);
 	usym_free(session->usym);
 	vmas_free(session->vmas);
@@ -200,6 +206,16 @@ static void announce(struct session *session)
 	}
 }
 
+static void sample_speculation(struct session *session)
+{
+	unsigned int turn = session->polls++ % SAMPLE_POLLS;
+
+	if (session->spf && turn == 0)
+		spf_probe_start(session->spf);
+	else if (session->spf && turn == 1)
+		spf_probe_stop(session->spf);
+}
+
 int session_poll(struct session *session)
 {
 	uint64_t now_ns = session_now_ns();
@@ -207,6 +223,7 @@ int session_poll(struct session *session)
 
 	if (session->detached_reason)
 		return 0;
+	sample_speculation(session);
 	err = session_find_stuck(session, now_ns);
 	if (err)
 		return err;

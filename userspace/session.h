@@ -29,6 +29,7 @@ struct session_opts {
 	bool wakings_when_hot; /* where releases are seen by sched_waking, which is
 					 * called often: only while a process is hot */
 	bool release; /* try to load the release tracking */
+	bool speculation; /* sample whose faults go without the lock, where they can */
 	uint32_t max_waiters; /* map sizes, in entries */
 	uint32_t max_procs;
 	uint32_t max_blames;

@@ -8,6 +8,7 @@
 #include "session.h"
 #include "tally.h"
 
+struct spf_probe;
 struct vmas;
 struct usym;
 
@@ -40,6 +41,8 @@ struct session {
 	uint64_t last_sweep_ns;
 	uint64_t cpu_start_ns;
 	struct spf_counts spf_start; /* if the kernel has speculative faults */
+	struct spf_probe *spf; /* and opts.speculation; else NULL */
+	unsigned int polls;
 	/* own cost, from samples */
 	int stats_fd;
 	uint64_t sample_start_ns;

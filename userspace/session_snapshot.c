@@ -10,6 +10,7 @@
 
 #include "proc.h"
 #include "session_internal.h"
+#include "spf_probe.h"
 #include "text.h"
 
 #define MAX_SINGLE_WAITS 64
@@ -291,6 +292,8 @@ int session_snapshot(struct session *session, bool with_stacks, struct snapshot 
 		err = fill_waits(session, snap, with_stacks);
 	if (!err && with_stacks)
 		err = session_fill_stacks(session, snap);
+	if (!err && session->spf)
+		err = spf_probe_fill(session->spf, snap);
 	if (err) {
 		snapshot_free(snap);
 		return err;

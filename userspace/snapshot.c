@@ -59,6 +59,27 @@ struct snap_wait *snapshot_add_wait(struct snapshot *snap)
 	return wait;
 }
 
+static bool copy_string(char **into, const char *text)
+{
+	*into = text ? strdup(text) : NULL;
+	return *into || !text;
+}
+
+struct snap_wait *snapshot_copy_wait(struct snapshot *snap, const struct snap_wait *from)
+{
+	struct snap_wait *wait = snapshot_add_wait(snap);
+	bool good;
+
+	if (!wait)
+		return NULL;
+	*wait = *from;
+	/* all of them, so that none is still that of the other */
+	good = copy_string(&wait->cgroup, from->cgroup);
+	good &= copy_string(&wait->waiter.detail, from->waiter.detail);
+	good &= copy_string(&wait->holder.detail, from->holder.detail);
+	return good ? wait : NULL;
+}
+
 struct snap_stack *snapshot_add_stack(struct snapshot *snap)
 {
 	struct snap_stack *stack = grow(&snap->stacks, &snap->n_stacks, sizeof(*stack));
@@ -66,6 +87,11 @@ struct snap_stack *snapshot_add_stack(struct snapshot *snap)
 	if (stack)
 		stack->below = -1;
 	return stack;
+}
+
+struct snap_spec *snapshot_add_spec(struct snapshot *snap)
+{
+	return grow(&snap->specs, &snap->n_specs, sizeof(struct snap_spec));
 }
 
 int snapshot_add_frame(struct snap_stack *stack, const char *frame)
@@ -116,6 +142,7 @@ static void free_meta(struct snap_meta *meta)
 	free(meta->source);
 	free(meta->blind);
 	free(meta->detached_reason);
+	free(meta->spf_why);
 }
 
 void snapshot_free(struct snapshot *snap)
@@ -142,6 +169,7 @@ void snapshot_free(struct snapshot *snap)
 	free(snap->blames);
 	free(snap->waits);
 	free(snap->stacks);
+	free(snap->specs);
 	free(snap);
 }
 
@@ -238,4 +266,11 @@ const char *snapshot_state_name(enum feature_state state)
 	static const char *const names[FEATURE_NR_STATES] = {"on", "off", "failed"};
 
 	return name_of(names, FEATURE_NR_STATES, state);
+}
+
+const char *snapshot_knob_name(enum snap_knob knob)
+{
+	static const char *const names[SNAP_NR_KNOBS] = {"untuned", "original", "tuned", "paused"};
+
+	return name_of(names, SNAP_NR_KNOBS, knob);
 }

@@ -111,6 +111,24 @@ struct snap_feature {
 	char *reason; /* why not on; NULL when on */
 };
 
+/* Why has vm.spf_backoff_max the value that it has? */
+enum snap_knob {
+	SNAP_KNOB_UNTUNED, /* nobody tunes it: no daemon, or its mode is observe */
+	SNAP_KNOB_ORIGINAL, /* as it was before the daemon, which may change it */
+	SNAP_KNOB_TUNED, /* set by the daemon */
+	SNAP_KNOB_PAUSED, /* somebody else's, or an operator has said so */
+	SNAP_NR_KNOBS
+};
+
+/* A process whose faults try to go without mmap_lock. */
+struct snap_spec {
+	uint32_t tgid;
+	char comm[SNAPSHOT_COMM_LEN];
+	uint64_t by_reason[FL_SPF_REASONS]; /* attempts in the samples; 0: handled */
+	uint32_t threads; /* that look away from the lock now */
+	uint32_t min_window, max_window; /* of these: faults until they look again */
+};
+
 struct snap_meta {
 	uint64_t time_unix_ns; /* wall clock of the snapshot */
 	uint64_t mono_ns;
@@ -125,6 +143,9 @@ struct snap_meta {
 	bool speculative; /* kernel has vm.spf_* */
 	struct spf_counts spf; /* of the whole host, in the window; if speculative */
 	uint32_t spf_backoff_max; /* the threshold now; if speculative */
+	enum snap_knob spf_knob;
+	char *spf_why; /* of that value, one line; may be NULL */
+	uint64_t spf_sampled_ns; /* of the window, for snap_spec.by_reason */
 	bool attached; /* false: circuit breaker open */
 	char *detached_reason; /* NULL when attached */
 	uint64_t counters[FL_NR_COUNTERS];
@@ -148,6 +169,8 @@ struct snapshot {
 	size_t n_waits;
 	struct snap_stack *stacks;
 	size_t n_stacks;
+	struct snap_spec *specs; /* if speculative */
+	size_t n_specs;
 };
 
 /*
@@ -160,6 +183,9 @@ struct snap_proc *snapshot_add_proc(struct snapshot *snap);
 struct snap_blame *snapshot_add_blame(struct snapshot *snap);
 struct snap_wait *snapshot_add_wait(struct snapshot *snap);
 struct snap_stack *snapshot_add_stack(struct snapshot *snap);
+struct snap_spec *snapshot_add_spec(struct snapshot *snap);
+/* The same wait, with strings of its own; its stack indices are those of the other snapshot. */
+struct snap_wait *snapshot_copy_wait(struct snapshot *snap, const struct snap_wait *from);
 int snapshot_add_frame(struct snap_stack *stack, const char *frame);
 
 struct snapshot *snapshot_new(void); /* empty, attached */
@@ -212,5 +238,6 @@ const char *snapshot_conf_name(enum fl_confidence conf); /* none hint release ex
 const char *snapshot_counter_name(enum fl_counter counter); /* waiters_full ... */
 const char *snapshot_role_name(enum snap_role role); /* waiter holder */
 const char *snapshot_state_name(enum feature_state state); /* on off failed */
+const char *snapshot_knob_name(enum snap_knob knob); /* untuned original tuned paused */
 
 #endif

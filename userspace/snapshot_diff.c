@@ -323,20 +323,10 @@ static int diff_stacks(const struct snapshot *before, const struct snapshot *now
 
 static int copy_waits(const struct snapshot *now, struct snapshot *diff)
 {
-	int err = 0;
-
-	for (size_t i = 0; i < now->n_waits && !err; i++) {
-		const struct snap_wait *from = &now->waits[i];
-		struct snap_wait *wait = snapshot_add_wait(diff);
-
-		if (!wait)
+	for (size_t i = 0; i < now->n_waits; i++)
+		if (!snapshot_copy_wait(diff, &now->waits[i]))
 			return -ENOMEM;
-		*wait = *from;
-		wait->cgroup = copy_string(from->cgroup, &err);
-		wait->waiter.detail = copy_string(from->waiter.detail, &err);
-		wait->holder.detail = copy_string(from->holder.detail, &err);
-	}
-	return err;
+	return 0;
 }
 
 static int copy_features(const struct snapshot *now, struct snapshot *diff)
@@ -373,16 +363,44 @@ static int diff_meta(const struct snap_meta *before, const struct snap_meta *now
 	diff->source = copy_string(now->source, &err);
 	diff->blind = copy_string(now->blind, &err);
 	diff->detached_reason = copy_string(now->detached_reason, &err);
+	diff->spf_why = copy_string(now->spf_why, &err);
 
 	for (unsigned int i = 0; i < FL_NR_COUNTERS; i++)
 		diff->counters[i] = since(now->counters[i], before->counters[i]);
 	for (int i = 0; i < SPF_NR_COUNTERS; i++)
 		diff->spf.n[i] = since(now->spf.n[i], before->spf.n[i]);
+	diff->spf_sampled_ns = since(now->spf_sampled_ns, before->spf_sampled_ns);
 	diff->window_ns = since(now->mono_ns, before->mono_ns);
 	diff->recursion_misses = since(now->recursion_misses, before->recursion_misses);
 	diff->bpf_ns = since(now->bpf_ns, before->bpf_ns);
 	diff->cpu_ns = since(now->cpu_ns, before->cpu_ns);
 	return err;
+}
+
+/* Few rows; one that went down is of a process that came after. */
+static void sub_spec(struct snap_spec *spec, const struct snapshot *before)
+{
+	const struct snap_spec *old = NULL;
+
+	for (size_t i = 0; i < before->n_specs && !old; i++)
+		if (before->specs[i].tgid == spec->tgid)
+			old = &before->specs[i];
+	for (unsigned int i = 0; old && i < FL_SPF_REASONS; i++)
+		spec->by_reason[i] = since(spec->by_reason[i], old->by_reason[i]);
+}
+
+static int diff_specs(const struct snapshot *before, const struct snapshot *now,
+		      struct snapshot *diff)
+{
+	for (size_t i = 0; i < now->n_specs; i++) {
+		struct snap_spec *spec = snapshot_add_spec(diff);
+
+		if (!spec)
+			return -ENOMEM;
+		*spec = now->specs[i];
+		sub_spec(spec, before);
+	}
+	return 0;
 }
 
 int snapshot_diff(const struct snapshot *before, const struct snapshot *now,
@@ -403,6 +421,8 @@ int snapshot_diff(const struct snapshot *before, const struct snapshot *now,
 		err = copy_waits(now, diff);
 	if (!err)
 		err = diff_stacks(before, now, diff);
+	if (!err)
+		err = diff_specs(before, now, diff);
 	if (err) {
 		snapshot_free(diff);
 		return err;

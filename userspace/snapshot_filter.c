@@ -149,6 +149,22 @@ static void filter_stacks(struct snapshot *snap, const struct snap_filter *filte
 	}
 }
 
+/* Its cgroup is not known: with a row of its own it is. */
+static void filter_specs(struct snapshot *snap, const struct snap_filter *filter,
+			 const struct chosen *chosen)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < snap->n_specs; i++) {
+		const struct snap_spec *spec = &snap->specs[i];
+
+		if (filter->cgroup ? is_chosen(chosen, filter, spec->tgid)
+				   : matches(filter, spec->tgid, NULL, spec->comm))
+			snap->specs[kept++] = *spec;
+	}
+	snap->n_specs = kept;
+}
+
 int snapshot_filter(struct snapshot *snap, const struct snap_filter *filter)
 {
 	struct chosen chosen = {0};
@@ -165,6 +181,7 @@ int snapshot_filter(struct snapshot *snap, const struct snap_filter *filter)
 	qsort(chosen.tgids, chosen.n, sizeof(*chosen.tgids), by_tgid);
 	filter_blames(snap, filter, &chosen);
 	filter_stacks(snap, filter, &chosen, moved_to);
+	filter_specs(snap, filter, &chosen);
 	err = 0;
 out:
 	free(chosen.tgids);

@@ -197,7 +197,20 @@ static json_t *speculation_to_json(const struct snap_meta *meta)
 
 	for (int i = 0; i < SPF_NR_COUNTERS; i++)
 		put(object, spf_counter_name((enum spf_counter)i), number(meta->spf.n[i]), &err);
-	put(object, "backoff_max", number(meta->spf_backoff_max), &err);
+	put_members(object, snapshot_knob_members, meta, &err);
+	return checked(object, err);
+}
+
+static json_t *spec_to_json(const void *from)
+{
+	const struct snap_spec *spec = from;
+	json_t *object = json_object(), *reasons = json_object();
+	int err = 0;
+
+	put_members(object, snapshot_spec_members, spec, &err);
+	for (unsigned int i = 0; i < FL_SPF_REASONS; i++)
+		put(reasons, spf_reason_name(i), number(spec->by_reason[i]), &err);
+	put(object, "sampled", reasons, &err);
 	return checked(object, err);
 }
 
@@ -243,6 +256,8 @@ json_t *snapshot_to_json(const struct snapshot *snap)
 	PUT_ARRAY(doc, snap, blames, blame_to_json, &err);
 	PUT_ARRAY(doc, snap, waits, wait_to_json, &err);
 	PUT_ARRAY(doc, snap, stacks, stack_to_json, &err);
+	if (snap->meta.speculative) /* elsewhere nothing, and not an empty list */
+		PUT_ARRAY(doc, snap, specs, spec_to_json, &err);
 	return checked(doc, err);
 }
 

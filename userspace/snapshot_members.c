@@ -20,6 +20,7 @@ ENUM_NAMES(kind, enum fl_kind)
 ENUM_NAMES(conf, enum fl_confidence)
 ENUM_NAMES(role, enum snap_role)
 ENUM_NAMES(state, enum feature_state)
+ENUM_NAMES(knob, enum snap_knob)
 
 static const char *cause_word(int value)
 {
@@ -136,5 +137,24 @@ const struct snapshot_member snapshot_meta_members[] = {
 	M(MEMBER_U64, snap_meta, cpu_ns),
 	M(MEMBER_U64, snap_meta, rss_bytes),
 	M(MEMBER_U64, snap_meta, map_bytes),
+	END,
+};
+
+const struct snapshot_member snapshot_spec_members[] = {
+	M(MEMBER_U32, snap_spec, tgid),	      M(MEMBER_COMM, snap_spec, comm),
+	M(MEMBER_U32, snap_spec, threads),    M(MEMBER_U32, snap_spec, min_window),
+	M(MEMBER_U32, snap_spec, max_window), END,
+};
+
+#define N(type_, field, name_)                                                                \
+	{                                                                                     \
+		.name = (name_), .type = (type_), .offset = offsetof(struct snap_meta, field) \
+	}
+
+const struct snapshot_member snapshot_knob_members[] = {
+	N(MEMBER_U32, spf_backoff_max, "backoff_max"),
+	E(snap_meta, spf_knob, "backoff_max_is", knob_name, SNAP_NR_KNOBS),
+	N(MEMBER_STRING, spf_why, "backoff_max_why"),
+	N(MEMBER_U64, spf_sampled_ns, "sampled_ns"),
 	END,
 };

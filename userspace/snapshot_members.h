@@ -35,5 +35,7 @@ extern const struct snapshot_member snapshot_stack_members[];
 extern const struct snapshot_member snapshot_feature_members[];
 extern const struct snapshot_member snapshot_meta_members[];
 extern const struct snapshot_member snapshot_wait_indices[]; /* into stacks */
+extern const struct snapshot_member snapshot_spec_members[];
+extern const struct snapshot_member snapshot_knob_members[]; /* in meta.speculation */
 
 #endif

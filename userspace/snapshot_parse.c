@@ -258,7 +258,6 @@ static int get_stack(struct parser *p, const json_t *object)
 static int get_speculation(struct parser *p, const json_t *meta)
 {
 	const json_t *object = json_object_get(meta, "speculation");
-	uint64_t threshold = 0;
 	int err;
 
 	if (!object)
@@ -271,8 +270,24 @@ static int get_speculation(struct parser *p, const json_t *meta)
 		if (err)
 			return err;
 	}
-	err = get_number(p, object, "backoff_max", &threshold);
-	p->snap->meta.spf_backoff_max = threshold < UINT32_MAX ? threshold : UINT32_MAX;
+	return get_members(p, object, snapshot_knob_members, &p->snap->meta);
+}
+
+static int get_spec(struct parser *p, const json_t *object)
+{
+	struct snap_spec *spec = snapshot_add_spec(p->snap);
+	const json_t *reasons = json_object_get(object, "sampled");
+	int err;
+
+	if (!spec)
+		return -ENOMEM;
+	err = get_members(p, object, snapshot_spec_members, spec);
+	if (err || !reasons)
+		return err;
+	if (!json_is_object(reasons))
+		return bad(p, "sampled");
+	for (unsigned int i = 0; i < FL_SPF_REASONS && !err; i++)
+		err = get_number(p, reasons, spf_reason_name(i), &spec->by_reason[i]);
 	return err;
 }
 
@@ -349,7 +364,7 @@ static int get_document(struct parser *p, const json_t *doc)
 	} arrays[] = {
 		{"features", MAX_FEATURES, get_feature}, {"procs", MAX_ROWS, get_proc},
 		{"blames", MAX_ROWS, get_blame},	 {"waits", MAX_ROWS, get_wait},
-		{"stacks", MAX_STACKS, get_stack},
+		{"stacks", MAX_STACKS, get_stack},	 {"specs", MAX_ROWS, get_spec},
 	};
 	json_int_t schema;
 	int err;

@@ -7,6 +7,7 @@
  * mmap_lock: only stat.
  */
 #include <errno.h>
+#include <fnmatch.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -29,7 +30,7 @@ static void on_signal(int signo)
 	stop_signal = signo;
 }
 
-static uint64_t now_ns(void)
+uint64_t source_now_ns(void)
 {
 	struct timespec ts;
 
@@ -118,6 +119,7 @@ static int open_session(struct source *source)
 	opts.pids = cli->pids;
 	opts.n_pids = cli->n_pids;
 	opts.user_stacks = cli_has(cli, CLI_O_USER);
+	opts.speculation = !source->opts.no_speculation;
 	opts.exact = cli_has(cli, CLI_O_EXACT);
 	if (source->opts.event_min_ns)
 		opts.event_min_ns = source->opts.event_min_ns;
@@ -207,12 +209,33 @@ struct session *source_session(struct source *source)
 	return source->session;
 }
 
-/* The daemon sends all that it sees: the selection is made here. */
-static void on_stream_wait(void *arg, const struct snapshot *one)
+static bool in_cgroup(const char *cgroup, const char *prefix)
+{
+	size_t n = strlen(prefix);
+
+	while (n && prefix[n - 1] == '/')
+		n--;
+	return cgroup && !strncmp(cgroup, prefix, n) && (!cgroup[n] || cgroup[n] == '/');
+}
+
+static bool selected(const struct cli *cli, const struct snap_wait *wait)
+{
+	bool pid = !cli->n_pids;
+
+	for (size_t i = 0; i < cli->n_pids; i++)
+		pid |= cli->pids[i] == wait->tgid;
+	return pid && (!cli->cgroup || in_cgroup(wait->cgroup, cli->cgroup)) &&
+	       (!cli->comm || !fnmatch(cli->comm, wait->comm, FNM_NOESCAPE)) &&
+	       wait->dur_ns >= cli->min_wait_ns;
+}
+
+/* The daemon sends the waits of all processes, and a session knows no names. */
+static void on_any_wait(void *arg, const struct snapshot *one)
 {
 	struct source *source = arg;
 
-	source->fn(source->arg, one);
+	if (selected(source->cli, &one->waits[0]))
+		source->fn(source->arg, one);
 }
 
 int source_on_wait(struct source *source, session_wait_fn fn, void *arg)
@@ -224,7 +247,7 @@ int source_on_wait(struct source *source, session_wait_fn fn, void *arg)
 	source->fn = fn;
 	source->arg = arg;
 	if (source->session) {
-		session_on_wait(source->session, fn, NULL, arg);
+		session_on_wait(source->session, on_any_wait, NULL, source);
 		return CLI_OK;
 	}
 	if (cli_has(source->cli, CLI_O_MIN_WAIT))
@@ -246,12 +269,12 @@ static int take_events(struct source *source)
 		} while (err > 0 && !stop_signal);
 		if (err > 0)
 			err = 0;
-		if (!err && now_ns() >= source->next_poll_ns) {
-			source->next_poll_ns = now_ns() + POLL_NS;
+		if (!err && source_now_ns() >= source->next_poll_ns) {
+			source->next_poll_ns = source_now_ns() + POLL_NS;
 			err = session_poll(source->session);
 		}
 	} else if (source->stream) {
-		err = stream_read(source->stream, on_stream_wait, source);
+		err = stream_read(source->stream, on_any_wait, source);
 		lost = stream_lost(source->stream);
 		if (lost > source->lost_said) {
 			cli_say("%llu waits were not shown: output is too slow",
@@ -270,12 +293,12 @@ static int take_events(struct source *source)
 
 int source_wait(struct source *source, uint64_t ns)
 {
-	uint64_t end_ns = now_ns() + ns;
+	uint64_t end_ns = source_now_ns() + ns;
 	int ret = CLI_OK;
 
-	while (!ret && !stop_signal && now_ns() < end_ns) {
+	while (!ret && !stop_signal && source_now_ns() < end_ns) {
 		struct pollfd pfd = {.fd = -1, .events = POLLIN};
-		uint64_t left_ns = end_ns - now_ns();
+		uint64_t left_ns = end_ns - source_now_ns();
 		struct timespec timeout;
 
 		if (source->session)

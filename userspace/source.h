@@ -19,6 +19,7 @@ struct source_opts {
 	uint64_t event_min_ns; /* single waits from here on */
 	uint64_t stream_min_ns; /* of a daemon only; 0: as event_min_ns */
 	bool stacks; /* kernel stacks are wanted: of shorter waits too */
+	bool no_speculation; /* by process; for who samples by himself */
 };
 
 /*
@@ -31,7 +32,10 @@ bool source_is_daemon(const struct source *source);
 /* The session behind it; NULL for the daemon. */
 struct session *source_session(struct source *source);
 
-/* Called for each single wait from here on, finished or stuck; from source_wait(). */
+/*
+ * Called for each single wait from here on, finished or stuck, of those that --pid,
+ * --cgroup, --comm and --min-wait select; from source_wait().
+ */
 int source_on_wait(struct source *source, session_wait_fn fn, void *arg);
 /* Let time pass; events are taken. CLI_OK, also when a signal came. CLI_ERROR: daemon gone. */
 int source_wait(struct source *source, uint64_t ns);
@@ -46,6 +50,13 @@ int source_snapshot(struct source *source, bool stacks, struct snapshot **ret_sn
  * daemon's whole life, or SOURCE_WINDOW_NS by itself. fresh: always a window.
  */
 int source_measure(struct source *source, bool stacks, bool fresh, struct snapshot **ret_snap);
+/*
+ * The same, and fn gets what it has seen so far: after each part_ns (without stacks),
+ * and at the end. Of the daemon's whole life only the end is known.
+ */
+typedef void (*source_part_fn)(void *arg, const struct snapshot *so_far);
+int source_measure_parts(struct source *source, bool stacks, uint64_t part_ns, source_part_fn fn,
+			 void *arg, struct snapshot **ret_snap);
 /* All of it: open, measure, close. */
 int source_once(const struct cli *cli, const struct source_opts *opts, bool fresh,
 		struct snapshot **ret_snap);

@@ -25,6 +25,7 @@ struct source {
 	uint64_t start_ticks[CLI_MAX_PIDS]; /* of --pid; 0: not running */
 };
 
+uint64_t source_now_ns(void); /* CLOCK_MONOTONIC */
 /* Start time in clock ticks after boot, field 22 of stat; 0: no such process. */
 uint64_t source_start_ticks(uint32_t pid);
 /* --socket, or where the daemon listens by default. */

@@ -155,7 +155,47 @@ static void tell_window(const struct source *source, uint64_t ns)
 		cli_say("no daemon; measuring for %s", buf);
 }
 
-int source_measure(struct source *source, bool stacks, bool fresh, struct snapshot **ret_snap)
+/* What came since before (NULL: since the source began), for who looks in between. */
+static int tell_part(struct source *source, const struct snapshot *before, source_part_fn fn,
+		     void *arg)
+{
+	struct snapshot *now = NULL, *diff = NULL;
+	int ret = source_snapshot(source, false, &now);
+
+	if (!ret && before && snapshot_diff(before, now, &diff)) {
+		cli_say("out of memory");
+		ret = CLI_ERROR;
+	}
+	if (!ret)
+		fn(arg, diff ? diff : now);
+	snapshot_free(diff);
+	snapshot_free(now);
+	return ret;
+}
+
+/* To the end of the window, in parts when somebody wants to look in between. */
+static int wait_window(struct source *source, const struct snapshot *before, uint64_t ns,
+		       uint64_t part_ns, source_part_fn fn, void *arg)
+{
+	uint64_t begin_ns = source_now_ns(), passed_ns = 0;
+	int ret = CLI_OK;
+
+	if (!fn)
+		return source_wait(source, ns);
+	while (!ret && passed_ns < ns && !source_stopped(source)) {
+		uint64_t left_ns = ns - passed_ns;
+
+		/* the end of the last part is the end of the window: source_measure looks then */
+		ret = source_wait(source, left_ns < 2 * part_ns ? left_ns : part_ns);
+		passed_ns = source_now_ns() - begin_ns;
+		if (!ret && passed_ns < ns)
+			ret = tell_part(source, before, fn, arg);
+	}
+	return ret;
+}
+
+static int measure(struct source *source, bool stacks, bool fresh, uint64_t part_ns,
+		   source_part_fn fn, void *arg, struct snapshot **ret_snap)
 {
 	uint64_t ns = source->cli->duration_ns;
 	struct snapshot *before = NULL, *now = NULL, *diff = NULL;
@@ -168,7 +208,7 @@ int source_measure(struct source *source, bool stacks, bool fresh, struct snapsh
 	if (ns && !source->session)
 		ret = source_snapshot(source, stacks, &before);
 	if (!ret && ns)
-		ret = source_wait(source, ns);
+		ret = wait_window(source, before, ns, part_ns, fn, arg);
 	if (!ret)
 		ret = source_snapshot(source, stacks, &now);
 	if (!ret)
@@ -182,6 +222,21 @@ int source_measure(struct source *source, bool stacks, bool fresh, struct snapsh
 		snapshot_free(now);
 	if (!ret)
 		*ret_snap = diff ? diff : now;
+	return ret;
+}
+
+int source_measure(struct source *source, bool stacks, bool fresh, struct snapshot **ret_snap)
+{
+	return measure(source, stacks, fresh, 0, NULL, NULL, ret_snap);
+}
+
+int source_measure_parts(struct source *source, bool stacks, uint64_t part_ns, source_part_fn fn,
+			 void *arg, struct snapshot **ret_snap)
+{
+	int ret = measure(source, stacks, false, part_ns, fn, arg, ret_snap);
+
+	if (!ret)
+		fn(arg, *ret_snap);
 	return ret;
 }
 

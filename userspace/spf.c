@@ -44,6 +44,12 @@ const char *spf_counter_name(enum spf_counter counter)
 	return counter < SPF_NR_COUNTERS ? names[counter] : "?";
 }
 
+/* The counters of vmstat are in its order. */
+const char *spf_reason_name(unsigned int reason)
+{
+	return spf_counter_name(reason ? SPF_ABORT_VMA - 1 + reason : SPF_OK);
+}
+
 uint64_t spf_aborts(const struct spf_counts *counts)
 {
 	uint64_t sum = 0;

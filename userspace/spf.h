@@ -39,6 +39,8 @@ struct spf_counts {
 };
 
 const char *spf_counter_name(enum spf_counter counter); /* "attempt", "abort_vma" */
+/* Of the kernel's enum spf_reason, FL_SPF_REASONS of them: "ok", "abort_vma". */
+const char *spf_reason_name(unsigned int reason);
 uint64_t spf_aborts(const struct spf_counts *counts); /* of all reasons */
 /* now - before; a counter that went backwards (another boot) counts as 0. */
 void spf_diff(const struct spf_counts *before, const struct spf_counts *now,

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -17,6 +18,7 @@
 #include "backoff.skel.h"
 #include "locked.skel.h"
 #include "setting.skel.h"
+#include "speculation.h"
 #include "spf.skel.h"
 #include "spf_probe.h"
 #include "text.h"
@@ -28,7 +30,17 @@ struct spf_probe {
 	struct setting_bpf *setting;
 	struct bpf_link *setting_link;
 	struct spf_feature_state features[SPF_NR_FEATURES];
+	uint64_t started_ns; /* of the sample that is being taken; 0: none is */
+	uint64_t sampled_ns;
 };
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
 
 static void turn_off(struct spf_probe *probe, enum spf_feature feature, const char *what, int err)
 {
@@ -61,17 +73,21 @@ static void load_setting(struct spf_probe *probe)
 }
 
 /* The maps of the locked path are its own: one more element of three is no loss. */
-static void load(struct spf_probe *probe)
+static void load_for_policy(struct spf_probe *probe)
+{
+	probe->locked = locked_bpf__open_and_load();
+	if (!probe->locked)
+		turn_off(probe, SPF_FEATURE_LOCKED, "fentry on handle_mm_fault()", -errno);
+	load_setting(probe);
+}
+
+static void load_for_all(struct spf_probe *probe)
 {
 	int err;
 
 	probe->cost = spf_bpf__open_and_load();
 	if (!probe->cost)
 		turn_off(probe, SPF_FEATURE_COST, "tracepoint spf:spf_fault", -errno);
-	probe->locked = locked_bpf__open_and_load();
-	if (!probe->locked)
-		turn_off(probe, SPF_FEATURE_LOCKED, "fentry on handle_mm_fault()", -errno);
-	load_setting(probe);
 	probe->backoff = backoff_bpf__open_and_load();
 	err = probe->backoff ? backoff_bpf__attach(probe->backoff) : -errno;
 	if (!err)
@@ -81,20 +97,23 @@ static void load(struct spf_probe *probe)
 	probe->backoff = NULL;
 }
 
-int spf_probe_open(struct spf_probe **ret_probe)
+int spf_probe_open(bool for_policy, struct spf_probe **ret_probe)
 {
+	static const char *const names[SPF_NR_FEATURES] = {
+		[SPF_FEATURE_COST] = "cost",
+		[SPF_FEATURE_LOCKED] = "locked",
+		[SPF_FEATURE_WINDOWS] = "windows",
+		[SPF_FEATURE_WRITER] = "writer",
+	};
 	struct spf_probe *probe = calloc(1, sizeof(*probe));
 
 	if (!probe)
 		return -ENOMEM;
-	probe->features[SPF_FEATURE_COST] = (struct spf_feature_state){.name = "cost", .on = true};
-	probe->features[SPF_FEATURE_LOCKED] =
-		(struct spf_feature_state){.name = "locked", .on = true};
-	probe->features[SPF_FEATURE_WINDOWS] =
-		(struct spf_feature_state){.name = "windows", .on = true};
-	probe->features[SPF_FEATURE_WRITER] =
-		(struct spf_feature_state){.name = "writer", .on = true};
-	load(probe);
+	for (int i = 0; i < SPF_NR_FEATURES; i++)
+		probe->features[i] = (struct spf_feature_state){.name = names[i], .on = true};
+	load_for_all(probe);
+	if (for_policy)
+		load_for_policy(probe);
 	*ret_probe = probe;
 	return 0;
 }
@@ -133,10 +152,18 @@ void spf_probe_start(struct spf_probe *probe)
 		locked_bpf__destroy(probe->locked);
 		probe->locked = NULL;
 	}
+	probe->started_ns = probe->cost ? now_ns() : 0;
+}
+
+static uint64_t sampled_ns(const struct spf_probe *probe)
+{
+	return probe->sampled_ns + (probe->started_ns ? now_ns() - probe->started_ns : 0);
 }
 
 void spf_probe_stop(struct spf_probe *probe)
 {
+	probe->sampled_ns = sampled_ns(probe);
+	probe->started_ns = 0;
 	if (probe->cost)
 		spf_bpf__detach(probe->cost);
 	if (probe->locked)
@@ -181,68 +208,59 @@ int spf_probe_read(struct spf_probe *probe, struct spf_samples *ret_samples)
 
 /* --- by process */
 
-struct procs {
-	struct spf_proc *procs;
-	size_t n, room;
-};
-
-static struct spf_proc *proc_of(struct procs *all, uint32_t tgid, const char *comm)
+static struct snap_spec *spec_of(struct snapshot *snap, uint32_t tgid, const char *comm)
 {
-	struct spf_proc *grown;
+	struct snap_spec *spec;
 
-	for (size_t i = 0; i < all->n; i++)
-		if (all->procs[i].tgid == tgid)
-			return &all->procs[i];
-	if (all->n == all->room) {
-		grown = realloc(all->procs, (all->room * 2 + 16) * sizeof(*grown));
-		if (!grown)
-			return NULL;
-		all->procs = grown;
-		all->room = all->room * 2 + 16;
-	}
-	grown = &all->procs[all->n++];
-	*grown = (struct spf_proc){.tgid = tgid};
-	text_clean(grown->comm, sizeof(grown->comm), comm, FL_COMM_LEN);
-	return grown;
+	for (size_t i = 0; i < snap->n_specs; i++)
+		if (snap->specs[i].tgid == tgid)
+			return &snap->specs[i];
+	spec = snapshot_add_spec(snap);
+	if (!spec)
+		return NULL;
+	spec->tgid = tgid;
+	text_clean(spec->comm, sizeof(spec->comm), comm, FL_COMM_LEN);
+	return spec;
 }
 
-static int read_sampled(struct spf_probe *probe, struct procs *all)
+static int read_sampled(struct spf_probe *probe, struct snapshot *snap)
 {
 	int fd = bpf_map__fd(probe->cost->maps.procs);
 	uint32_t key, *before = NULL;
 	struct fl_spf_proc value;
 
 	while (!bpf_map_get_next_key(fd, before, &key)) {
-		struct spf_proc *proc;
+		struct snap_spec *spec;
 
 		before = &key;
 		if (bpf_map_lookup_elem(fd, &key, &value))
 			continue;
-		proc = proc_of(all, key, value.comm);
-		if (!proc)
+		spec = spec_of(snap, key, value.comm);
+		if (!spec)
 			return -ENOMEM;
-		memcpy(proc->by_reason, value.by_reason, sizeof(proc->by_reason));
+		memcpy(spec->by_reason, value.by_reason, sizeof(spec->by_reason));
 	}
 	/* who is gone was told of this once, and makes room */
-	for (size_t i = 0; i < all->n; i++)
-		if (kill(all->procs[i].tgid, 0) && errno == ESRCH)
-			bpf_map_delete_elem(fd, &all->procs[i].tgid);
+	for (size_t i = 0; i < snap->n_specs; i++)
+		if (kill(snap->specs[i].tgid, 0) && errno == ESRCH)
+			bpf_map_delete_elem(fd, &snap->specs[i].tgid);
 	return 0;
 }
 
-static int take_backoff(struct procs *all, const struct fl_backoff *backoff)
+static int take_backoff(struct snapshot *snap, const struct fl_backoff *backoff)
 {
-	struct spf_proc *proc = proc_of(all, backoff->tgid, backoff->comm);
+	struct snap_spec *spec = spec_of(snap, backoff->tgid, backoff->comm);
 
-	if (!proc)
+	if (!spec)
 		return -ENOMEM;
-	proc->backing_off++;
-	if (backoff->window > proc->max_window)
-		proc->max_window = backoff->window;
+	if (!spec->threads++ || backoff->window < spec->min_window)
+		spec->min_window = backoff->window;
+	if (backoff->window > spec->max_window)
+		spec->max_window = backoff->window;
 	return 0;
 }
 
-static int read_windows(struct spf_probe *probe, struct procs *all)
+static int read_windows(struct spf_probe *probe, struct snapshot *snap)
 {
 	struct fl_backoff found[64];
 	int fd, err = 0;
@@ -256,49 +274,34 @@ static int read_windows(struct spf_probe *probe, struct procs *all)
 		if (n < 0 && errno != EINTR && errno != EAGAIN)
 			err = -errno;
 		for (ssize_t i = 0; !err && i < n / (ssize_t)sizeof(found[0]); i++)
-			err = take_backoff(all, &found[i]);
+			err = take_backoff(snap, &found[i]);
 	}
 	close(fd);
 	return err;
 }
 
-static uint64_t attempts(const struct spf_proc *proc)
-{
-	uint64_t sum = 0;
-
-	for (int i = 0; i < FL_SPF_REASONS; i++)
-		sum += proc->by_reason[i];
-	return sum;
-}
-
 static int by_attempts(const void *a, const void *b)
 {
-	const struct spf_proc *x = a, *y = b;
-	uint64_t n_x = attempts(x), n_y = attempts(y);
+	const struct snap_spec *x = a, *y = b;
+	uint64_t n_x = speculation_attempts(x), n_y = speculation_attempts(y);
 
 	if (n_x != n_y)
 		return n_x < n_y ? 1 : -1;
 	return x->tgid < y->tgid ? -1 : x->tgid > y->tgid;
 }
 
-int spf_probe_procs(struct spf_probe *probe, struct spf_proc **ret_procs, size_t *ret_n)
+int spf_probe_fill(struct spf_probe *probe, struct snapshot *snap)
 {
-	struct procs all = {.n = 0};
 	int err = 0;
 
 	if (probe->cost)
-		err = read_sampled(probe, &all);
+		err = read_sampled(probe, snap);
 	if (!err && probe->backoff)
-		err = read_windows(probe, &all);
-	if (err) {
-		free(all.procs);
-		return err;
-	}
-	if (all.n)
-		qsort(all.procs, all.n, sizeof(*all.procs), by_attempts);
-	*ret_procs = all.procs;
-	*ret_n = all.n;
-	return 0;
+		err = read_windows(probe, snap);
+	if (snap->n_specs)
+		qsort(snap->specs, snap->n_specs, sizeof(*snap->specs), by_attempts);
+	snap->meta.spf_sampled_ns = sampled_ns(probe);
+	return err;
 }
 
 /* --- settings */

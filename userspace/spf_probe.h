@@ -31,18 +31,13 @@ struct spf_samples {
 	struct policy_sample ok, aborted, locked;
 };
 
-struct spf_proc {
-	uint32_t tgid;
-	char comm[SNAPSHOT_COMM_LEN];
-	uint64_t by_reason[FL_SPF_REASONS]; /* attempts while sampling; 0: handled */
-	uint32_t backing_off; /* threads that look away now */
-	uint32_t max_window; /* of these */
-};
-
 struct spf_probe;
 
-/* 0 also when no feature works; -ENOMEM. */
-int spf_probe_open(struct spf_probe **ret_probe);
+/*
+ * For the policy every feature; for who only wants to show processes
+ * SPF_FEATURE_COST and SPF_FEATURE_WINDOWS. 0 also when none works; -ENOMEM.
+ */
+int spf_probe_open(bool for_policy, struct spf_probe **ret_probe);
 void spf_probe_close(struct spf_probe *probe); /* NULL-safe */
 const struct spf_feature_state *spf_probe_feature(const struct spf_probe *probe,
 						  enum spf_feature feature);
@@ -51,10 +46,10 @@ void spf_probe_start(struct spf_probe *probe);
 void spf_probe_stop(struct spf_probe *probe);
 int spf_probe_read(struct spf_probe *probe, struct spf_samples *ret_samples);
 /*
- * Processes that were sampled or look away now, those with most attempts first.
- * 0 or -errno; free() it.
+ * Adds the processes that were sampled since it was opened or look away now, those
+ * with most attempts first, and for how long there were samples. 0 or -errno.
  */
-int spf_probe_procs(struct spf_probe *probe, struct spf_proc **ret_procs, size_t *ret_n);
+int spf_probe_fill(struct spf_probe *probe, struct snapshot *snap);
 
 /* Who has written to a setting last, other than own_tgid: "sysctl (pid 12, uid 0)". -ENOENT. */
 void spf_probe_own_writer(struct spf_probe *probe, uint32_t own_tgid);

@@ -107,6 +107,26 @@ char *text_reclean_dup(const char *cleaned)
 	return clean_dup(cleaned, true);
 }
 
+char *text_word_dup(const char *cleaned)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789_./:@%+,-\\";
+	char *word = malloc(strlen(cleaned) * ESCAPED + 1), *at = word;
+
+	if (!word)
+		return NULL;
+	for (const char *c = cleaned; *c; c++) {
+		bool option = c == cleaned && (*c == '-' || *c == '+');
+
+		if (strchr(plain, *c) && !option)
+			*at++ = *c; /* a backslash is there already as \x5c, or begins one */
+		else
+			at += sprintf(at, "\\x%02x", (unsigned char)*c);
+	}
+	*at = '\0';
+	return word;
+}
+
 void text_put_csv(FILE *out, const char *text)
 {
 	bool formula = *text && strchr("=+-@\t\r", *text);

@@ -25,6 +25,13 @@ char *text_clean_dup(const char *raw);
 void text_reclean(char *buf, size_t size, const char *cleaned);
 char *text_reclean_dup(const char *cleaned);
 
+/*
+ * Clean text as one word that stays one whoever forgets quotes, also in a second
+ * shell: what is not a letter, digit or one of _./:@%+,- becomes \xNN byte by byte,
+ * as does a leading - or +. NULL when out of memory.
+ */
+char *text_word_dup(const char *cleaned);
+
 void text_put_csv(
 	FILE *out,
 	const char *text); /* quotes if needed; a leading = + - @ is quoted and prefixed by ' */

@@ -6,10 +6,13 @@
  * not repeated here: it stands in the footer that callers print below.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "container.h"
+#include "speculation.h"
 #include "text.h"
 #include "units.h"
 #include "verdict.h"
@@ -141,6 +144,15 @@ static bool downgrades(const struct verdict *v)
 	return cause == CAUSE_MUNMAP || cause == CAUSE_MREMAP || cause == CAUSE_BRK;
 }
 
+/* Writers alone waited for an munmap, and it was still there at their end. */
+static bool was_downgraded(const struct verdict *v)
+{
+	const struct verdict_holder *top = &v->holders[0];
+
+	return top->task->cause == CAUSE_MUNMAP && top->conf == FL_CONF_RELEASE &&
+	       !top->mode_count[FL_READ];
+}
+
 static void put_mechanism(FILE *out, const struct verdict *v)
 {
 	const struct verdict_holder *top = &v->holders[0];
@@ -165,11 +177,18 @@ static void put_mechanism(FILE *out, const struct verdict *v)
 			 what, downgrades(v) ? " (it frees pages so: faults pass)" : "", writer);
 		break;
 	case VERDICT_WRITER:
-		put_item(out, "how",
-			 "%s held the lock for writing: until it ends no other thread can map, "
-			 "unmap "
-			 "or take a page fault that needs the lock (waiting: %s)",
-			 what, readers ? reader : writer);
+		if (was_downgraded(v))
+			put_item(out, "how",
+				 "munmap held the lock, shortly for writing, then for reading "
+				 "while it freed the pages: until it ends no other thread can map "
+				 "or unmap (waiting: %s); page faults pass again before that",
+				 writer);
+		else
+			put_item(out, "how",
+				 "%s held the lock for writing: until it ends no other thread can "
+				 "map, unmap or take a page fault that needs the lock (waiting: "
+				 "%s)",
+				 what, readers ? reader : writer);
 		break;
 	case VERDICT_WRITERS:
 		put_item(
@@ -224,6 +243,35 @@ static void put_now(FILE *out, const struct snapshot *snap, const struct verdict
 			 units_format_duration(ago, snap->meta.mono_ns - v->since_ns));
 }
 
+/* What of its faults went without the lock; of no other process. */
+static void put_speculation(FILE *out, const struct snapshot *snap, const struct verdict *v)
+{
+	const struct snap_spec *spec = speculation_of(snap, v->tgid);
+	uint64_t attempts = spec ? speculation_attempts(spec) : 0;
+	char text[SPECULATION_TEXT], rate[UNITS_BUF], sampled[UNITS_BUF];
+
+	if (!snap->meta.speculative)
+		return;
+	if (attempts)
+		put_item(out, "no lock",
+			 "%s faults a second tried to go without the lock (samples of %s), %.1f %% "
+			 "were handled so; aborted: %s",
+			 units_format_count(rate, speculation_rate(&snap->meta, spec)),
+			 units_format_duration(sampled, snap->meta.spf_sampled_ns),
+			 100.0 * (double)spec->by_reason[0] / (double)attempts,
+			 *speculation_aborts(spec, text) ? text : "none");
+	else
+		put_item(out, "no lock",
+			 "no fault of it was seen to try to go without the lock (samples of %s)",
+			 units_format_duration(sampled, snap->meta.spf_sampled_ns));
+	if (spec && spec->threads)
+		put_item(out, "", "%" PRIu32 " thread%s now without a look at it, for %s faults",
+			 spec->threads, spec->threads == 1 ? " is" : "s are",
+			 speculation_windows(spec, text));
+	put_item(out, "", "vm.spf_backoff_max is %s",
+		 speculation_knob(&snap->meta, text, sizeof(text)));
+}
+
 static void put_limits(FILE *out, const struct snapshot *snap, const struct verdict *v)
 {
 	uint64_t lost = snapshot_lost_waits(&snap->meta);
@@ -270,6 +318,7 @@ static void put_nothing(FILE *out, const struct snapshot *snap, const struct ver
 	else
 		put_item(out, "verdict",
 			 "what slows this process down in this window is not mmap_lock");
+	put_speculation(out, snap, v);
 	if (!snap->meta.attached)
 		put_item(out, "note", "measuring is stopped: %s",
 			 snap->meta.detached_reason ? snap->meta.detached_reason
@@ -278,6 +327,15 @@ static void put_nothing(FILE *out, const struct snapshot *snap, const struct ver
 		put_item(out, "lost",
 			 "%llu waits are in no total: one may have been of this process",
 			 (unsigned long long)snapshot_lost_waits(&snap->meta));
+}
+
+/* The cgroup is long, and in every table; whose it is is short. */
+static void put_container(FILE *out, const struct verdict *v)
+{
+	char name[CONTAINER_NAME_LEN];
+
+	if (*container_name(v->cgroup, name, sizeof(name)))
+		put_item(out, "runs in", "%s", name);
 }
 
 static void put_headline(FILE *out, const struct verdict *v)
@@ -305,6 +363,7 @@ int verdict_explain(FILE *out, const struct snapshot *snap, uint32_t tgid)
 		return ferror(out) ? -EIO : 0;
 	}
 	put_headline(out, &v);
+	put_container(out, &v);
 	put_now(out, snap, &v);
 	put_waits(out, &v);
 	if (v.n_holders)
@@ -318,6 +377,7 @@ int verdict_explain(FILE *out, const struct snapshot *snap, uint32_t tgid)
 	put_unknown(out, &v);
 	if (v.advice)
 		put_item(out, "advice", "%s: %s", v.advice->id, v.advice->text);
+	put_speculation(out, snap, &v);
 	put_limits(out, snap, &v);
 	return ferror(out) ? -EIO : 0;
 }

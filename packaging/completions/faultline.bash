@@ -21,18 +21,15 @@ _faultline_words() {
 		$1 == option || $1 == option "," || $2 == option { found = 1 }'
 }
 
-# The argument that may follow those in $@, in a --help on stdin: "list | show ID"
-# has list and show as its first one, and ID as its second if that is show.
+# The argument that may follow those in $@, in a --help on stdin: "list | show ID [FILE]"
+# has list and show as its first one, and ID and FILE as the next ones if that is show.
 _faultline_argument() {
 	local usage part words
 	IFS= read -r usage
 	usage=${usage#*\[OPTION\]...}
 	while IFS= read -r part; do
 		read -ra words <<<"${part//[][]/ }"
-		case $# in
-		0) echo "${words[0]}" ;;
-		1) [ "$1" != "${words[0]}" ] || echo "${words[1]}" ;;
-		esac
+		[ $# != 0 ] && [ "$1" != "${words[0]}" ] || echo "${words[$#]}"
 	done < <(tr '|' '\n' <<<"$usage")
 }
 
@@ -44,7 +41,8 @@ _faultline_candidates() {
 		(cd /sys/fs/cgroup 2>/dev/null && compgen -d -- "${word#/}" | sed 's,^,/,') ;;
 	*:PID*)
 		(cd /proc && compgen -d -X '![0-9]*' -- "$word") ;;
-	*:ID)
+	*:ID | *:RECORD)
+		[ "$kind" = ID ] || compgen -f -- "$word"
 		compgen -W "$("$command" incidents list 2>/dev/null | awk 'NR > 1 && /^[0-9]+T/ { print $1 }')" -- "$word" ;;
 	*:FILE | *:PATH)
 		compgen -f -- "$word" ;;

@@ -20,7 +20,7 @@ teardown() { rm -rf "$DIR"; }
 copy() {
 	mkdir -p "$DIR/userspace" "$DIR/packaging"
 	cp README.md "$DIR"
-	cp userspace/README.md userspace/faultlined.c userspace/faultline.conf "$DIR/userspace"
+	cp userspace/README.md userspace/{faultlined,hook_env}.c userspace/faultline.conf "$DIR/userspace"
 	cp -r packaging/{man,prometheus,grafana,faultline-build-kernel} "$DIR/packaging"
 }
 
@@ -47,9 +47,12 @@ found() {
 	found packaging/man/faultline.1 '/^\.It Fl -svg/d' "OPTIONS: ('svg', '', 'FILE') is missing"
 	found packaging/man/faultline.1 '/^\.It 6$/d' 'faultline.1: EXIT STATUS: 6 is missing'
 	found packaging/man/faultlined.8 '/^\.It Fl -sample/d' 'faultlined.8: OPTIONS: sample is missing'
+	found packaging/man/faultlined.8 '/^\.It Ev FAULTLINE_INCIDENT_PID/d' 'INCIDENT HOOK: FAULTLINE_INCIDENT_PID is missing'
 	found packaging/man/faultline.conf.5 '/^\.It Li RingSize/d' 'faultline.conf.5: [measure] RingSize is missing'
 	found packaging/man/faultline-metrics.7 '/^\.It Li faultline_attached/d' 'faultline_attached is missing'
 	found packaging/man/faultline-metrics.7 '/^\.It Li waiters_full/d' 'reason waiters_full is missing'
+	found packaging/man/faultline-metrics.7 '/^\.It Li faultline_spf_backoff_max Pq/d' 'faultline_spf_backoff_max is missing'
+	found packaging/man/faultline-metrics.7 '/^\.It Li untuned/d' 'why untuned is missing'
 	found packaging/man/faultline-build-kernel.8 '/^\.It Fl -off/d' 'faultline-build-kernel.8: off is missing'
 	found README.md 's/faultline stacks/faultline/' 'README.md: verb stacks is missing'
 	found packaging/grafana/faultline.json 's/faultline_skipped_runs_total/faultline_attached/' 'faultline_skipped_runs is in neither'
@@ -60,6 +63,7 @@ found() {
 	copy
 	found packaging/man/faultline.1 's/^\.It Fl m , Fl -min-wait/.It Fl M , Fl -min-wait/' "('min-wait', 'M', 'TIME') is not there"
 	found packaging/man/faultline.1 's/^(\.It Fl -dir Ar) DIR/\1 FILE/' "('dir', '', 'FILE') is not there"
+	found packaging/man/faultlined.8 's/^(\.It Ev FAULTLINE_INCIDENT_)HOST/\1NODE/' 'FAULTLINE_INCIDENT_NODE is not there'
 	found packaging/man/faultline.conf.5 's/^(\.It Li StackMin)=.*/\1=1ms/' "StackMin: says ('1ms', False), it is ('10ms', False)"
 	found packaging/man/faultline.conf.5 '/^Control socket/,/^Takes effect/{/^Takes effect/d}' '[socket] Path: says'
 	found packaging/man/faultline-metrics.7 's/(faultline_attached Pq) gauge/\1 counter/' 'faultline_attached: says'
@@ -117,7 +121,9 @@ offered() {
 	[ "$(offered faultlined -- | sort)" = "$(options_of "$O/faultlined")" ]
 	[ "$(offered faultline report --by h)" = holder ]
 	[ "$(offered faultline report -O js | xargs)" = 'json jsonl' ]
-	[ "$(offered faultline incidents -n 3 '' | xargs)" = 'list show' ]
+	[ "$(offered faultline incidents -n 3 '' | xargs)" = 'list show export' ]
+	offered faultline incidents show README | grep -qx README.md
+	offered faultline incidents export x README | grep -qx README.md
 	[ -z "$(offered faultline report -d '')" ]
 	offered faultline explain "$$" | grep -qx "$$"
 	offered faultline show README | grep -qx README.md
@@ -133,6 +139,8 @@ zsh_offers() { PATH=$O:$PATH timeout -s KILL 60 scripts/tests/zsh-complete "$PWD
 	[ "$(zsh_offers 'faultline report --by h')" = holder ]
 	[ "$(zsh_offers 'faultline incidents -n 3 s')" = show ]
 	zsh_offers 'faultline show READ' | grep -qx README.md
+	zsh_offers 'faultline incidents show READ' | grep -qx README.md
+	zsh_offers 'faultline incidents export x READ' | grep -qx README.md
 }
 
 @test "all of it is installed" {

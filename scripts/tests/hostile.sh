@@ -38,6 +38,12 @@ svg_parses() {
 	xmllint --noout "$tmp/svg" && python3 "$tests/parse.py" svg "$tmp/svg" "$needle"
 }
 
+page_parses() {
+	: >"$tmp/page.html"
+	shows "$tmp/page.html" "$FAULTLINE" report "${live[@]}" --html "$tmp/page.html" || { cat "$tmp/err"; return 1; }
+	python3 "$tests/parse.py" html "$tmp/page.html" "$needle"
+}
+
 daemon_start() {
 	printf '[socket]\nPath=%s\n[metrics]\nPerProcess=yes\n[hot]\nEnter=0.1%%\nLeave=0.05%%\n[incident]\nEnabled=no\n' "$tmp/socket" >"$tmp/conf"
 	"$FAULTLINED" -c "$tmp/conf" -p "$target" 2>"$tmp/daemon.err" 9>&- &
@@ -51,7 +57,7 @@ metrics_parse() {
 	parses openmetrics metrics --socket "$tmp/socket"
 }
 
-# all_formats NAME COMM: thirteen tests with a process of this name.
+# all_formats NAME COMM: fourteen tests with a process of this name.
 all_formats() {
 	local name=$1 comm=$2
 	needle=evil
@@ -65,6 +71,7 @@ all_formats() {
 	check "$name: report by cgroup" parses csv report "${live[@]}" --by cgroup -O csv
 	check "$name: stacks as folded" parses folded stacks "${live[@]}" -m 1us -O folded
 	check "$name: stacks as flame graph" svg_parses
+	check "$name: report as page" page_parses
 	check "$name: top" parses table top "${live[@]}"
 	check "$name: watch as jsonl" parses jsonl watch "${live[@]}" -m 10us -O jsonl
 	check "$name: watch as csv" parses csv watch "${live[@]}" -m 10us -O csv
@@ -87,13 +94,13 @@ if [ -n "$cgroup_root" ] && mkdir "$cgroup_root/$evil_cgroup"; then
 fi
 # What makes a name harmless is the same code on every kernel; how it gets here is not.
 if [ -n "${FAULTLINE_KERNEL:-}" ]; then
-	plan 15
+	plan 16
 	all_formats "escapes and quotes" $'evil\x1b[2J"\\\n,;'
 	skip "not UTF-8" "no question of the kernel: shown on the running one"
 	skip "markup" "no question of the kernel: shown on the running one"
 	finish
 fi
-plan 39
+plan 42
 all_formats "escapes and quotes" $'evil\x1b[2J"\\\n,;'
 all_formats "not UTF-8" $'evil\xff\xc3(\xe2\x80\xae\x80'
 all_formats "markup" $'evil<b>&\'{}=\t '

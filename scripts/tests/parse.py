@@ -4,10 +4,11 @@
 
     parse.py FORMAT FILE NEEDLE
 
-FORMAT: table, json, jsonl, csv, folded, openmetrics or svg. NEEDLE must be in
+FORMAT: table, json, jsonl, csv, folded, openmetrics, svg or html. NEEDLE must be in
 it, or the names that are to be tested are not there.
 """
 import csv
+import html.parser
 import io
 import json
 import re
@@ -70,9 +71,34 @@ def parse_openmetrics(text):
         raise ValueError("does not end with one # EOF")
 
 
+class Page(html.parser.HTMLParser):
+    """The elements of a page; those that a name could bring in are not among ours."""
+
+    BAD = {"b": 6, "img": 0, "iframe": 0, "object": 0, "link": 0, "base": 0, "form": 0, "script": 1, "style": 1}
+
+    def __init__(self):
+        super().__init__()
+        self.seen = {}
+
+    def handle_starttag(self, tag, attrs):
+        self.seen[tag] = self.seen.get(tag, 0) + 1
+        for name, value in attrs:
+            if name.startswith("on") or name in ("src", "style") or name == "href" and value[0] != "#":
+                raise ValueError(f"<{tag} {name}={value!r}>")
+
+
+def parse_html(text):
+    page = Page()
+    page.feed(text)
+    page.close()
+    for tag, count in Page.BAD.items():
+        if page.seen.get(tag, 0) != count:
+            raise ValueError(f"{page.seen.get(tag, 0)} elements <{tag}>, not {count}")
+
+
 PARSERS = {"table": str, "json": parse_json, "jsonl": parse_jsonl, "csv": parse_csv,
            "folded": parse_folded, "openmetrics": parse_openmetrics,
-           "svg": xml.etree.ElementTree.fromstring}
+           "svg": xml.etree.ElementTree.fromstring, "html": parse_html}
 
 
 def main():

@@ -23,15 +23,16 @@ verify() {
 	cat "$DIR/said"
 	[ ! -s "$DIR/said" ]
 }
+UNIT=faultlined.service
 # confined TENTHS: exposure is at most that.
-confined() { systemd-analyze security --offline=true --threshold="$1" "$UNITS/faultlined.service" >/dev/null; }
+confined() { systemd-analyze security --offline=true --threshold="$1" "$UNITS/$UNIT" >/dev/null; }
 # without WORD COMMAND...: the command fails when that line is not in the unit
 without() {
-	sed -i.before "/^$1/d" "$UNITS/faultlined.service"
-	fails cmp -s "$UNITS/faultlined.service"{,.before}
-	mv "$UNITS/faultlined.service.before" "$DIR/before"
+	sed -i.before "/^$1/d" "$UNITS/$UNIT"
+	fails cmp -s "$UNITS/$UNIT"{,.before}
+	mv "$UNITS/$UNIT.before" "$DIR/before"
 	fails "${@:2}" || { echo "without $1: still well"; return 1; }
-	mv "$DIR/before" "$UNITS/faultlined.service"
+	mv "$DIR/before" "$UNITS/$UNIT"
 }
 
 @test "systemd knows every word of the units" {
@@ -46,6 +47,31 @@ without() {
 	for word in User= PrivateNetwork= CapabilityBoundingSet= SystemCallFilter=; do
 		without "$word" confined 20
 	done
+}
+
+@test "who writes settings is exposed by 0.9 at most, has no capability, and writes to two" {
+	UNIT=faultline-knob@.service
+	confined 9
+	for word in PrivateNetwork= CapabilityBoundingSet= SystemCallFilter= PrivateDevices= NoNewPrivileges=; do
+		without "$word" confined 9
+	done
+	grep -q '^CapabilityBoundingSet=$' "$UNITS/$UNIT"
+	# those that the program knows, and the rest of the settings is read-only
+	settings=$(sed -n 's/^ReadWritePaths=//p' "$UNITS/$UNIT" | tr ' ' '\n' | sed 's,^-/proc/sys/,,; s,/,.,' | sort)
+	[ "$settings" = "$(sed -n 's/^\t\[POLICY_[A-Z_]*\] = "\(vm\.[a-z_]*\)",$/\1/p' userspace/policy_text.c | sort)" ]
+	grep -q '^ReadOnlyPaths=/proc/sys ' "$UNITS/$UNIT"
+	grep -q "ProtectSystem=strict" "$UNITS/$UNIT"
+}
+
+@test "the detector has no right to settings, and asks where the socket of the writer is" {
+	for word in ProtectKernelTunables=yes User=faultline NoNewPrivileges=yes Wants=faultline-knob.socket After=faultline-knob.socket; do
+		grep -q "^$word\$" "$UNITS/faultlined.service"
+	done
+	socket=$UNITS/faultline-knob.socket
+	[ "$(sed -n 's/^ListenSequentialPacket=//p' "$socket")" = "$(sed -n 's/^Writer=//p' packaging/systemd/10-service.conf)" ]
+	[ "$(sed -n 's/^SocketUser=//p' "$socket")" = "$(sed -n 's/^User=//p' "$UNITS/faultlined.service")" ]
+	grep -q '^SocketMode=0600$' "$socket"
+	grep -q '^Accept=yes$' "$socket"
 }
 
 caps() { grep -oE 'CAP_[A-Z_]+' | sort -u; }

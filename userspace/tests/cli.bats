@@ -163,8 +163,17 @@ says() {
 	refused_with "unexpected 'something'"
 	fl 2 explain 1 2
 	refused_with "unexpected '2'"
+	for bad in "show" "show a b" "export" "export a b c" "list a" "mend a"; do
+		# shellcheck disable=SC2086  # words
+		fl 2 incidents $bad
+		[ -z "$output" ]
+	done
 	fl 2 incidents show
-	refused_with "show ID"
+	refused_with "show RECORD"
+	fl 2 incidents export x -O json
+	refused_with "one format"
+	fl 2 incidents export x y -o z
+	refused_with "not both"
 	fl 2 config
 	refused_with "check [FILE]"
 	fl 2 config mend
@@ -242,8 +251,51 @@ says() {
 	mkdir "$DIR/inc"
 	fl 1 incidents show 20260102T030405Z-1234-1 --dir "$DIR/inc"
 	refused_with "there is none"
-	fl 1 incidents show ../../etc/passwd --dir "$DIR/inc"
-	refused_with "no id"
+	fl 1 incidents show "$DIR/none" --dir "$DIR/inc"
+	refused_with "nor is it an id"
+}
+
+@test "incidents: a record from elsewhere that is damaged, or of a newer version" {
+	good='{"schema":1,"incident":{"id":"20260102T030405Z-7-1","comm":"c","kind":"wait","tgid":7,"time_unix_ns":1},"snapshot":{"schema":1,"meta":{}}}'
+	echo "$good" >"$DIR/good.json"
+	fl 0 incidents show "$DIR/good.json"
+	says 20260102T030405Z-7-1
+	fl 0 incidents export "$DIR/good.json" "$DIR/copy.json"
+	[ "$(stat -c %a "$DIR/copy.json")" = 600 ]
+	[ "$(find "$DIR" -name '*.tmp.*' | wc -l)" = 0 ]
+	for verb in show export; do
+		head -c 100 "$DIR/good.json" >"$DIR/cut.json"
+		fl 1 incidents $verb "$DIR/cut.json"
+		refused_with "damaged: cut off"
+		sed 's/"schema":1,"incident"/"schema":9,"incident"/' "$DIR/good.json" >"$DIR/newer.json"
+		fl 1 incidents $verb "$DIR/newer.json"
+		refused_with "newer faultline"
+		sed 's/"meta":{}/"meta":{},"procs":[{"tgid":"x"}]/' "$DIR/good.json" >"$DIR/odd.json"
+		fl 1 incidents $verb "$DIR/odd.json"
+		refused_with "damaged: its snapshot is not understood at 'tgid'"
+		echo '{"faultline_record":{"schema":1}}' >"$DIR/recording"
+		fl 1 incidents $verb "$DIR/recording"
+		refused_with "no incident record"
+		fl 1 incidents $verb "$DIR"
+		refused_with "is no file"
+	done
+}
+
+@test "incidents: a record that was written to harm a terminal does not" {
+	python3 - "$DIR/evil.json" <<-'PY'
+		import json, sys
+		evil = "\x1b[2J\n\u202e\u0085\x07"
+		json.dump({"schema": 1, "incident": {
+		    "id": "20260102T030405Z-7-1", "comm": evil, "kind": evil, "tgid": 7, "time_unix_ns": 1 << 62,
+		    "host": evil, "cgroup": "/" + evil + ".service", "verdict": evil, "wait_ns": -1},
+		    "snapshot": {"schema": 1, "meta": {"kernel": evil, "version": evil, "host": evil}, "waits": [
+		        {"tgid": 7, "comm": evil, "cgroup": evil, "dur_ns": 5, "begin_ns": 1, "waiter": {"tid": 8, "comm": evil},
+		         "holder": {"tid": 9, "comm": evil, "detail": evil}, "kstack": 0}],
+		    "stacks": [{"role": "waiter", "tgid": 7, "comm": evil, "frames": [evil]}]}}, open(sys.argv[1], "w"))
+	PY
+	fl 0 incidents show "$DIR/evil.json"
+	grep -q 'x1b\[2J' "$DIR/out"
+	! grep -qP '[\x00-\x09\x0b-\x1f\x7f]|\xe2\x80\xae|\xc2\x85' "$DIR/out"
 }
 
 @test "config check tells every problem and the file" {

@@ -4,103 +4,11 @@
 # service manager, records, metrics. Needs root; watches only processes that
 # the test starts. O names the folder with the programs; default: build.
 
-setup() {
-	O=${O:-$BATS_TEST_DIRNAME/../../build}
-	[ "$(id -u)" = 0 ] || skip "loading BPF programs needs root"
-	DIR=$(mktemp -d)
-	chmod 711 "$DIR"
-	cp "$O/faultline" "$O/faultlined" "$DIR" # where other users reach them
-	SOCKET=$DIR/control.sock
-	PIDS=()
-	NOBODY=(setpriv --reuid=65534 --regid=65534 --clear-groups)
-	TARGET=$$
-	PEER="python3 $BATS_TEST_DIRNAME/daemon_peer.py"
-}
+load wait
+load daemon
 
-teardown() {
-	exec 9>&-
-	[ -z "${PIDS[*]}" ] || kill -KILL "${PIDS[@]}" 2>/dev/null
-	wait
-	! mountpoint -q "$DIR/small" || umount "$DIR/small"
-	[ -n "${BATS_TEST_COMPLETED:-}" ] || tail -n 20 "$DIR/log"
-	rm -rf "$DIR"
-}
-
-# wait_for SECONDS COMMAND...: until it succeeds; false after the deadline.
-wait_for() {
-	local end=$((${EPOCHREALTIME/./} + $1 * 1000000))
-	shift
-	until "$@" >/dev/null 2>&1; do
-		[ "${EPOCHREALTIME/./}" -lt $end ] || { echo "never true: $*"; return 1; }
-		sleep 0.02
-	done
-}
-now_ms() { echo $((${EPOCHREALTIME/./} / 1000)); }
-gone() { ! kill -0 "$1" 2>/dev/null; }
-
-# configure [LINES]: a configuration of its own, with these lines after it.
-configure() {
-	printf '[socket]\nPath=%s\n[incident]\nDirectory=%s\n%b\n' "$SOCKET" "$DIR/incidents" "${1:-}" >"$DIR/conf"
-}
-daemon_start() {
-	"$DIR/faultlined" -c "$DIR/conf" -p "$TARGET" 2>"$DIR/log" 3>&- 9>&- &
-	DAEMON=$!
-	PIDS+=("$DAEMON")
-	wait_for 15 answers_or_died
-	gone "$DAEMON" && { cat "$DIR/log"; return 1; }
-	return 0
-}
-answers_or_died() { [ "$(field pid)" = "$DAEMON" ] || gone "$DAEMON"; }
-daemon_stop() {
-	kill -TERM "$DAEMON"
-	wait "$DAEMON"
-}
-fl() { "$DIR/faultline" "$@" --socket "$SOCKET"; }
-# field PATH: of the status, as in clients.refused
-field() { fl status -O json | jq -r ".$1"; }
-is() { [ "$(field "$1")" = "$2" ] || { echo "$1 is $(field "$1")"; return 1; }; }
-above() { [ "$(field "$1")" -gt "$2" ]; }
-still_sampling() { wait_for 5 above snapshot.meta.window_ns "$(field snapshot.meta.window_ns)"; }
-said() { grep -q "$1" "$DIR/log"; }
-times_said() { grep -c "$1" "$DIR/log"; }
-
-# refused CODE TEXT COMMAND...: ends with it and says one line with the text.
-refused() {
-	local want=$1 text=$2 code=0
-	shift 2
-	timeout -s KILL 15 "$@" >"$DIR/out" 2>"$DIR/err" 3>&- || code=$?
-	cat "$DIR/err"
-	[ "$code" = "$want" ] || { echo "exit code $code"; return 1; }
-	[ "$(wc -l <"$DIR/err")" = 1 ] && [ ! -s "$DIR/out" ] && grep -q -- "$text" "$DIR/err"
-}
-
-# contend OPTIONS...: a process with known contention; $TARGET has the lock.
-contend() {
-	mkfifo "$DIR/in"
-	"$O/tests/contend" "$@" <"$DIR/in" >"$DIR/truth" 2>"$DIR/contend.err" 3>&- 9>&- &
-	CONTEND=$!
-	PIDS+=("$CONTEND")
-	exec 9>"$DIR/in"
-	wait_for 60 grep -q '"ready"' "$DIR/truth"
-	TARGET=$(sed -n 's/.*"ready","pid":\([0-9]*\).*/\1/p' "$DIR/truth")
-}
-contend_next() { echo >&9; }
-storm() { contend --hold storm --wait-by mprotect,mincore --waiters 2 --rounds 1 --hold-ms 600000 --quiet; }
-freeze() {
-	[ -e /dev/fuse ] || skip "no /dev/fuse to hold a lock for good with"
-	contend --hold fuse-write --until-release --rounds 1 --waiters 3 --wait-by mincore,fault,mmap
-}
-# Contention of a process that is not watched: the programs run all the same.
-noise() {
-	"$O/tests/contend" --hold storm --wait-by mprotect,mincore --waiters 2 --rounds 1 --hold-ms 600000 --quiet \
-		>"$DIR/noise" 2>&1 3>&- 9>&- < <(echo; exec sleep 600 3>&- 9>&-) &
-	PIDS+=($!)
-}
-stuck() { grep -q '"stuck"' "$DIR/truth"; }
-records() { compgen -G "$DIR/incidents/*.json" || true; }
-n_records() { records | grep -c . || true; }
-has_records() { [ "$(n_records)" -ge "$1" ]; }
-finished() { [ "$(jq .incident.finished "$(records | head -n 1)")" = true ]; }
+# drawn COUNT CLASS FILE: so many or more of these are in the page.
+drawn() { [ "$(grep -c "class=\"$2" "$3")" -ge "$1" ] || { echo "no $1 $2 in $3"; return 1; }; }
 
 @test "a second daemon refuses and names the first" {
 	configure
@@ -269,6 +177,9 @@ finished() { [ "$(jq .incident.finished "$(records | head -n 1)")" = true ]; }
 	[ "$(n_records)" = 1 ]
 	"$DIR/faultline" incidents list --dir "$DIR/incidents" | grep -q "$TARGET"
 	"$DIR/faultline" incidents show "$(basename "$record" .json)" --dir "$DIR/incidents" | grep -q "$TARGET"
+	"$DIR/faultline" incidents show "$(basename "$record" .json)" --dir "$DIR/incidents" --html "$DIR/page.html"
+	grep -q "pid $TARGET" "$DIR/page.html"
+	drawn 3 wait "$DIR/page.html"
 }
 
 @test "an open circuit breaker is told by every verb" {
@@ -311,7 +222,7 @@ finished() { [ "$(jq .incident.finished "$(records | head -n 1)")" = true ]; }
 	window=$(field snapshot.meta.window_ns)
 	wait_for 10 above snapshot.meta.window_ns $((window + 2500000000))
 	[ "$(n_records)" = 1 ]
-	! finished
+	fails finished
 	contend_next
 	lasted=$(($(now_ms) - begin))
 	wait_for 10 finished
@@ -384,6 +295,47 @@ finished() { [ "$(jq .incident.finished "$(records | head -n 1)")" = true ]; }
 			assert all(abs(int(r["time_unix_ns"]) / 1e9 - time.time()) < 120 for r in rows)
 		PY
 	done
+}
+
+@test "a recording has the single waits of who was asked for, and of nobody else" {
+	storm
+	configure '[measure]\nEventMin=10us\n[hot]\nEventMin=10us\n[incident]\nEnabled=no'
+	daemon_start
+	contend_next
+	n_waits() { grep -c '^{"wait":' "$1" || true; }
+	fl record -p $$ -d 500ms -o "$DIR/none"
+	[ "$(n_waits "$DIR/none")" = 0 ]
+	fl record -c 'nobody*' -d 500ms -o "$DIR/none"
+	[ "$(n_waits "$DIR/none")" = 0 ]
+	fl record -p "$TARGET" -d 1500ms -o "$DIR/some"
+	[ "$(n_waits "$DIR/some")" -gt 0 ]
+}
+
+@test "a page has time in it where time was seen to pass" {
+	storm
+	configure '[measure]\nEventMin=10us\n[hot]\nEventMin=10us'
+	daemon_start
+	contend_next
+	wait_for 20 above snapshot.meta.window_ns 500000000
+	fl report -p "$TARGET" -d 1500ms --html "$DIR/window.html"
+	drawn 5 cell "$DIR/window.html" # columns of at least 100 ms
+	drawn 1 wait "$DIR/window.html"
+	drawn 1 f "$DIR/window.html"
+	[ "$(grep -c 'One column' "$DIR/window.html")" = 0 ]
+	fl report --html "$DIR/life.html"
+	drawn 1 cell "$DIR/life.html"
+	grep -q 'One column: only the sum is known' "$DIR/life.html"
+	"$DIR/faultline" report --direct -p "$TARGET" -d 1500ms --html "$DIR/direct.html"
+	drawn 5 cell "$DIR/direct.html"
+	drawn 1 f "$DIR/direct.html"
+	# an interrupt ends the window, not the page
+	"$DIR/faultline" report --direct -p "$TARGET" -d 1h --html "$DIR/ended.html" 2>"$DIR/err" 3>&- &
+	PIDS+=($!)
+	wait_for 20 grep -q 'measuring for' "$DIR/err"
+	kill -INT $!
+	wait $!
+	grep -q '</html>' "$DIR/ended.html"
+	[ "$(cd "$DIR" && echo *.html*)" = "direct.html ended.html life.html window.html" ]
 }
 
 @test "the textfile is replaced whole" {

@@ -4,8 +4,10 @@
 deaf SOCKET        asks to watch and never reads
 crowd SOCKET N     N clients at the same time, each gets its answer within a second
 full SOCKET N      holds N connections, prints what the next one is told, stays
+many SOCKET N      N connections at once, prints how many are answered and how many are refused
 manager SOCKET     prints what a service manager is told
 scrape ADDRESS     GET /metrics
+scrapes ADDRESS N  the same N times, one after the other, each whole
 port               a port that is free
 textfile PATH N    reads it all the time until it was replaced N times
 """
@@ -62,6 +64,19 @@ def full(path, n):
     time.sleep(3600)
 
 
+def many(path, n):
+    clients = [connect(path) for _ in range(int(n))]
+    answers = {"answered": 0, "refused": 0}
+    for s in clients:
+        try:
+            s.sendall(b'{"cmd":"ping"}\n')
+        except BrokenPipeError:
+            pass  # refused already: why is there to be read
+        reply = json.loads(line_of(s))
+        answers["answered" if reply["ok"] else "refused"] += 1
+    print("%(answered)d %(refused)d" % answers)
+
+
 def manager(path):
     s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     s.bind(path)
@@ -69,7 +84,7 @@ def manager(path):
         print(s.recv(4096).decode(), flush=True)
 
 
-def scrape(address):
+def get(address):
     if address.startswith("unix:"):
         s = connect(address[5:])
     else:
@@ -84,7 +99,16 @@ def scrape(address):
         data += more
     head, body = data.split(b"\r\n\r\n", 1)
     assert b" 200 " in head.split(b"\r\n")[0] + b" ", head
-    sys.stdout.write(body.decode())
+    return body.decode()
+
+
+def scrape(address):
+    sys.stdout.write(get(address))
+
+
+def scrapes(address, n):
+    for _ in range(int(n)):
+        assert get(address).endswith("# EOF\n")
 
 
 def port():

@@ -64,7 +64,7 @@ sabotage() {
 
 @test "every writer gets something done and is timed alone" {
 	local writer
-	for writer in mmap mprotect mlock split fork; do
+	for writer in mmap mprotect mlock split mremap fork; do
 		faults --workers 2 --layout shared --writer "$writer" --writer-mib 1 --seconds 0.1
 		[ "$status" -eq 0 ]
 		is '.writer.ops > 0 and .writer.latency_ns.count == .writer.ops and .writer.alone_ns > 0'

@@ -71,11 +71,33 @@ static void run_split(void)
 		die("splitting mprotect by the writer");
 }
 
+/* Between two places: page tables move, which keeps every fault out that has no lock. */
+static void start_movable(void)
+{
+	range = area_anon(2 * opts.writer_bytes);
+	if (munmap(range + opts.writer_bytes, opts.writer_bytes))
+		die("munmap of the writer's other place");
+	for (size_t at = 0; at < opts.writer_bytes; at += PAGE)
+		*(volatile char *)(range + at) = 1;
+}
+
+static void run_mremap(void)
+{
+	size_t size = opts.writer_bytes;
+	char *to = toggle ? range - size : range + size;
+
+	if (mremap(range, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, to) != to)
+		die("mremap by the writer");
+	range = to;
+	toggle = !toggle;
+}
+
 static const struct writer table[] = {
 	{"mmap", start_hole, run_mmap, MARKER_OP_MMAP, 0},
 	{"mprotect", start_populated, run_mprotect, MARKER_OP_MPROTECT, 0},
 	{"mlock", start_range, run_mlock, MARKER_OP_MLOCK, 0},
 	{"split", NULL, run_split, MARKER_OP_SPLIT, 0},
+	{"mremap", start_movable, run_mremap, MARKER_OP_OTHER, 0},
 	/* The stack and the thread's own data are copied again after each fork. */
 	{"fork", start_populated, op_fork, MARKER_OP_FORK, 4},
 };

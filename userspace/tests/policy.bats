@@ -5,6 +5,8 @@
 # decide more than the way back needs a patched kernel (scripts/tests/policy.sh).
 # Needs root. O names the folder with the programs; default: build.
 
+load wait
+
 setup() {
 	O=${O:-$BATS_TEST_DIRNAME/../../build}
 	[ "$(id -u)" = 0 ] || skip "loading BPF programs needs root"
@@ -26,15 +28,6 @@ teardown() {
 	rm -rf "$DIR"
 }
 
-wait_for() {
-	local end=$((${EPOCHREALTIME/./} + $1 * 1000000))
-	shift
-	until "$@" >/dev/null 2>&1; do
-		[ "${EPOCHREALTIME/./}" -lt $end ] || { echo "never true: $*"; return 1; }
-		sleep 0.02
-	done
-}
-gone() { ! kill -0 "$1" 2>/dev/null; }
 is() { [ "$(cat "$VM/$1")" = "$2" ]; }
 
 # daemon NAME MODE [LINES]: NAME is that of its socket and log.
@@ -70,15 +63,6 @@ left() {
 	echo 8 >"$VM/spf_backoff_max"
 	printf '{"faultline_knobs":1,"boot_id":"%s","knobs":{"spf_backoff_max":{"original":64,"ours":8,%s}}}' \
 		"${1:-$(cat /proc/sys/kernel/random/boot_id)}" '"paused":false,"why":"","id":"x","changed_ns":1' >"$STATE"
-}
-# refused CODE TEXT COMMAND...: ends with it and says one line with the text.
-refused() {
-	local want=$1 text=$2 code=0
-	shift 2
-	"$@" >"$DIR/out" 2>"$DIR/err" 3>&- || code=$?
-	cat "$DIR/err"
-	[ "$code" = "$want" ] || { echo "exit code $code"; return 1; }
-	[ "$(wc -l <"$DIR/err")" = 1 ] && [ ! -s "$DIR/out" ] && grep -q -- "$text" "$DIR/err"
 }
 
 @test "without vm.spf_* there is nothing to tune, with or without a daemon, and all else works" {
@@ -140,6 +124,7 @@ refused() {
 	is spf_backoff_max 8
 	kill -KILL "$DAEMON"
 	wait_for 5 is spf_backoff_max 64
+	wait_for 5 flock -n "$STATE.lock" true # and has said so on disk
 	left
 	CALM=1h daemon e enforce 'OnRestart=keep\nOnExit=keep'
 	pass 1
@@ -212,17 +197,67 @@ refused() {
 	daemon_stop
 }
 
-@test "a daemon that stands still changes nothing" {
+# Stopped for longer than Calm, and for so long that it knows: what a minute is to it, in short.
+longer_than_calm() { [ "${EPOCHREALTIME/./}" -gt "$1" ]; }
+@test "a daemon that stands still changes nothing, nor does it when it goes on" {
 	left
-	CALM=1h daemon d enforce 'OnRestart=keep'
-	pass 1
-	kill -STOP "$DAEMON"
-	sleep 3 # nothing is to happen: there is no condition to wait for
-	is spf_backoff_max 8
-	kill -CONT "$DAEMON"
+	CALM=6s daemon d enforce "OnRestart=keep\nTrace=$DIR/trace"
+	wait_for 10 has .decision.regime calm
 	pass 2
+	kill -STOP "$DAEMON"
+	wait_for 15 longer_than_calm $((${EPOCHREALTIME/./} + 8000000))
 	is spf_backoff_max 8
+	[ "$(jq -r .knobs.spf_backoff_max.ours "$STATE")" = 8 ]
+	kill -CONT "$DAEMON"
+	wait_for 5 has '.decision.evidence | startswith("calm: nobody has measured for ")' true
+	pass 2
+	is spf_backoff_max 8 # calm is what was seen to be calm
+	has '.log | length' 0
+	wait_for 20 is spf_backoff_max 64
 	daemon_stop
+	"$O/faultline" policy simulate "$DIR/trace" | grep -q ' 1 decisions in them, decided again from the same windows: 0 differ'
+}
+
+breaker_is_open() { [ "$(fl status -O json | jq .breaker.open)" = true ]; }
+@test "while the circuit breaker is open nothing is decided" {
+	left
+	"$O/tests/contend" --hold storm --wait-by mprotect,mincore --waiters 2 --rounds 1 --hold-ms 600000 --quiet \
+		>/dev/null 2>&1 3>&- < <(echo; exec sleep 600 3>&-) &
+	PIDS+=($!)
+	CALM=8s daemon d enforce 'OnRestart=keep\n[breaker]\nMaxCost=0.001%\nCooldown=1h'
+	wait_for 7 breaker_is_open
+	pass 10
+	is spf_backoff_max 8
+	has .decision.evidence 'waits are not measured now: circuit breaker open'
+	# an administrator wins all the same
+	echo 100 >"$VM/spf_backoff_max"
+	wait_for 10 has '.knobs[0].paused' true
+	daemon_stop
+}
+
+# The kernel's own range: of a file of /proc that reads and takes a number, 1000 at most, of a
+# process of this test, in place of the setting.
+@test "a value that the kernel refuses is reported once, and not asked for again" {
+	if [ -z "${FAULTLINE_TEST_OWN_MOUNTS:-}" ]; then
+		FAULTLINE_TEST_OWN_MOUNTS=1 unshare --mount --propagation private \
+			bats -f "${BATS_TEST_DESCRIPTION%%,*}" "$BATS_TEST_FILENAME" 3>&-
+		return
+	fi
+	sleep 1000 3>&- &
+	PIDS+=($!)
+	mount --bind "/proc/$!/oom_score_adj" "$VM/spf_backoff_max"
+	left
+	sed -i 's/"original":64/"original":2000/' "$STATE"
+	daemon d enforce 'OnRestart=keep\nBackoffMax=4096'
+	wait_for 15 said 'backoff_max-8-2000-calm: the kernel refuses vm.spf_backoff_max=2000: out of its range'
+	pass 4
+	[ "$(grep -c 'refuses' "$DIR/log.d")" = 1 ]
+	[ "$(fl policy log | grep -c refused)" = 1 ]
+	is spf_backoff_max 8
+	[ "$(jq .knobs.spf_backoff_max.original "$STATE")" = 2000 ]
+	has '.knobs[0].paused' false
+	daemon_stop
+	umount "$VM/spf_backoff_max"
 }
 
 @test "the daemon itself cannot write settings" {
@@ -233,6 +268,81 @@ refused() {
 	grep -q ' /proc/sys ro,' "/proc/$DAEMON/mountinfo"
 	[ "$(readlink "/proc/$(pgrep -x -P "$DAEMON" faultline-knob)/ns/mnt")" = "$(readlink /proc/self/ns/mnt)" ]
 	[ "$(awk '/^CapEff:/ { print $2 }' "/proc/$(pgrep -x -P "$DAEMON" faultline-knob)/status")" = 0000000000000000 ]
+	daemon_stop
+}
+
+knob_is() { [ "$(fl report -O json | jq -r '.meta.speculation | "\(.backoff_max) \(.backoff_max_is) \(.backoff_max_why)"')" = "$1" ]; }
+@test "every output says what the threshold is, and why" {
+	left
+	daemon d observe
+	wait_for 10 knob_is "8 untuned mode observe"
+	fl report | tr -s '\n ' ' ' | grep -q 'vm.spf_backoff_max 8, nobody tunes it: mode observe'
+	fl explain $$ | tr -s '\n ' ' ' | grep -q 'vm.spf_backoff_max is 8, nobody tunes it: mode observe'
+	fl metrics | grep -q '^faultline_spf_backoff_max_is_info{why="untuned"} 1$'
+	daemon_stop
+	left
+	CALM=1h daemon e enforce 'OnRestart=keep'
+	wait_for 10 knob_is "8 tuned x"
+	echo 100 >"$VM/spf_backoff_max"
+	paused() { fl metrics | grep -q '^faultline_spf_backoff_max_is_info{why="paused"} 1$'; }
+	wait_for 10 paused
+	fl top -d 1s -i 1s | tr -s '\n ' ' ' | grep -q 'vm.spf_backoff_max 100, left alone by the daemon: somebody else set'
+	daemon_stop
+	# where the kernel has nothing of it, no output has
+	"$O/faultlined" -c "$DIR/conf.d" -p $$ --proc "$DIR" 2>"$DIR/log.none" 3>&- &
+	DAEMON=$! SOCKET=$DIR/d
+	PIDS+=("$DAEMON")
+	wait_for 15 fl status
+	{ fl report; fl report -O json; fl explain $$; fl explain $$ -O json; fl metrics; } >"$DIR/all"
+	[ -s "$DIR/all" ]
+	run grep -E 'spf|speculation|specs|without the lock' "$DIR/all"
+	[ "$status" = 1 ]
+}
+
+# As faultline-knob.socket and faultline-knob@.service do it.
+writer() {
+	systemd-socket-activate --seqpacket --accept --inetd -l "$DIR/writer" "$O/faultline-knob" --service \
+		--config "$DIR/conf.d" --state "$STATE" --sysctl-dir "$VM" >"$DIR/log.writer" 2>&1 3>&- &
+	WRITER=$!
+	PIDS+=("$WRITER")
+	wait_for 5 test -S "$DIR/writer"
+}
+@test "a service writes in place of a child, within its own configuration" {
+	left
+	printf '[policy]\nBackoffMax=4096\n' >"$DIR/conf.d"
+	writer
+	CALM=1h daemon d enforce "OnRestart=keep\nWriter=$DIR/writer"
+	[ -z "$(pgrep -P "$DAEMON")" ]
+	wait_for 5 has '.knobs[0].original' 64
+	knob=$(pgrep -x -P "$WRITER" faultline-knob)
+	[ "$(awk '/^CapEff:/ { print $2 }' "/proc/$knob/status")" = 0000000000000000 ]
+	fl policy rollback backoff_max
+	is spf_backoff_max 64
+	daemon_stop
+	wait_for 5 gone "$knob"
+	# the service manager ends it: what is ours is taken back
+	left
+	CALM=1h daemon d enforce "OnRestart=keep\nWriter=$DIR/writer"
+	wait_for 5 has '.knobs[0].original' 64
+	knob=$(pgrep -x -P "$WRITER" faultline-knob)
+	kill -TERM "$knob"
+	wait_for 5 is spf_backoff_max 64
+	wait_for 5 said 'nothing will be changed: faultline-knob has ended; its messages say why'
+	daemon_stop
+	# the service reads its configuration anew, and refuses one that the daemon does not have
+	cp "$DIR/conf.d" "$DIR/conf.e"
+	echo Nonsense=1 >>"$DIR/conf.d"
+	"$O/faultlined" -c "$DIR/conf.e" -p $$ --proc "$PROC" 2>"$DIR/log.d" 3>&- &
+	DAEMON=$!
+	PIDS+=("$DAEMON")
+	wait_for 15 said "nothing will be changed: .*conf.d:.*Nonsense"
+	kill -TERM "$DAEMON"
+}
+
+@test "without the service the daemon runs, and says what is missing" {
+	daemon d enforce "Writer=$DIR/writer"
+	said "writer: no faultline-knob (No such file or directory); start faultline-knob.socket or leave Writer= empty"
+	refused 1 "start faultline-knob.socket" fl policy pause
 	daemon_stop
 }
 
@@ -262,7 +372,7 @@ refused() {
 	CALM=1h daemon d enforce 'OnRestart=keep'
 	pass 1
 	kill -KILL "$(pgrep -x -P "$DAEMON" faultline-knob)"
-	wait_for 5 said "nothing will be changed: faultline-knob has ended"
+	wait_for 5 said 'nothing will be changed: faultline-knob has ended; its messages say why'
 	refused 1 "faultline-knob has ended" fl policy pause
 	is spf_backoff_max 8
 	daemon_stop
@@ -296,7 +406,7 @@ refused() {
 # three and four CPUs on a busy machine.
 @test "on recorded loads the policy is within 5 % of the best fixed value, and changes little" {
 	corpus=$BATS_TEST_DIRNAME/corpus/policy
-	"$O/faultline" policy simulate "$corpus"/{readers.64,readers.8,readers.1,writers,calm.64}.jsonl -d 1h -O json >"$DIR/result"
+	"$O/faultline" policy simulate "$corpus"/{readers.64,readers.8,readers.1,writers,forks,calm.64}.jsonl -d 1h -O json >"$DIR/result"
 	jq . "$DIR/result"
 	jq -e '.phases | map(select(.best_ns > 0)) | length >= 2' "$DIR/result"
 	jq -e '.phases | all(.policy_ns <= .best_ns * 1.05)' "$DIR/result"

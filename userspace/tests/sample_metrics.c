@@ -10,12 +10,24 @@
 #include "render.h"
 #include "sample.h"
 
+/* What a kernel with speculative faults has besides. */
+static void add_speculation(struct snapshot *snap)
+{
+	struct snap_spec *spec = snapshot_add_spec(snap);
+
+	assert_non_null(spec);
+	snap->meta.speculative = true;
+	spec->tgid = 1200;
+	strcpy(spec->comm, "postgres");
+}
+
 int main(int argc, char **argv)
 {
 	struct snapshot *snap = sample_snapshot();
 	struct render_opts opts;
 	int err;
 
+	add_speculation(snap);
 	render_default_opts(&opts);
 	opts.metrics_per_process = true;
 	opts.metrics_textfile = argc > 1 && !strcmp(argv[1], "--textfile");

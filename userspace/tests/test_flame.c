@@ -248,6 +248,25 @@ static void test_svg(void **state)
 	snapshot_free(snap);
 }
 
+/* Of several graphs in one page none brings what the page has once. */
+static void test_in_page(void **state)
+{
+	struct snapshot *snap = sample();
+	struct flame_opts opts = by_time;
+	char *text;
+
+	(void)state;
+	opts.in_page = true;
+	text = draw(snap, &opts);
+	assert_memory_equal(text, "<svg class=\"flame\"", 18);
+	assert_null(strstr(text, "<style"));
+	assert_null(strstr(text, "<script"));
+	assert_null(strstr(text, "://"));
+	assert_null(strstr(text, " id="));
+	free(text);
+	snapshot_free(snap);
+}
+
 /* Names as a process may choose them, after text_clean() as in every snapshot. */
 static void test_hostile(void **state)
 {
@@ -303,9 +322,10 @@ static void test_write_error(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_merge),	cmocka_unit_test(test_selection),
-		cmocka_unit_test(test_bounds),	cmocka_unit_test(test_svg),
-		cmocka_unit_test(test_hostile), cmocka_unit_test(test_write_error),
+		cmocka_unit_test(test_merge),	    cmocka_unit_test(test_selection),
+		cmocka_unit_test(test_bounds),	    cmocka_unit_test(test_svg),
+		cmocka_unit_test(test_in_page),	    cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_write_error),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

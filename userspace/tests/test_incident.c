@@ -24,7 +24,8 @@
 #include "incident.h"
 #include "incident_dir.h"
 
-#define S 1000000000ULL
+#define S   1000000000ULL
+#define DAY 86400ULL
 
 /* The step at which this process kills itself; "write" counts down. */
 static const char *kill_step;
@@ -114,6 +115,17 @@ static size_t files_in(const char *path)
 	return n;
 }
 
+static void put(const char *dir, const char *name, const char *text)
+{
+	char path[256];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	f = fopen(path, "w");
+	fputs(text, f);
+	fclose(f);
+}
+
 static void test_write_and_read(void **state)
 {
 	char dir[128];
@@ -199,6 +211,100 @@ static void test_bounds(void **state)
 	incident_close(store);
 }
 
+/* By the id's time, whatever was done to the file; what has no id is not ours. */
+static void test_age(void **state)
+{
+	const uint64_t new_year = 1767225600ULL * S; /* 2026-01-01 */
+	struct incident_store *store = open_store(*state, 1 << 20, 10);
+	struct incident_opts opts = {.dir = *state, .max_bytes = 1 << 20, .max_files = 10};
+	struct incident in = sample(365 * DAY);
+	struct incident_stats stats;
+	json_t *snap = snapshot_of(10);
+
+	put(*state, "20251231T000000Z-1-1.json", "{}");
+	put(*state, "20251231T235959Z-1-1.json", "{}");
+	put(*state, "20261399T000000Z-1-1.json", "{}"); /* no date */
+	put(*state, "20251231T000000Z.txt", "not ours");
+	assert_int_equal(incident_trim(store, new_year, 5 * S), 0); /* no bound */
+	assert_int_equal(files_in(*state), 4);
+	opts.max_age_ns = DAY * S;
+	incident_set_opts(store, &opts);
+	assert_int_equal(incident_trim(store, new_year, 5 * S), 0); /* a day is not more */
+	assert_int_equal(files_in(*state), 4);
+	assert_int_equal(incident_trim(store, new_year + S, 6 * S), 0);
+	assert_int_equal(files_in(*state), 3);
+	/* a new one removes none for its age: its time may be wrong */
+	assert_int_equal(incident_write(store, &in, snap), 0);
+	assert_int_equal(files_in(*state), 4);
+	assert_int_equal(incident_trim(store, new_year + (DAY - 2) * S, (DAY + 3) * S), 0);
+	assert_int_equal(files_in(*state), 4);
+	assert_int_equal(incident_trim(store, new_year + DAY * S, (DAY + 5) * S), 0);
+	assert_int_equal(files_in(*state), 3);
+	incident_stats(store, &stats);
+	assert_int_equal(stats.removed, 2);
+	assert_int_equal(stats.files, 2);
+	json_decref(snap);
+	incident_close(store);
+}
+
+/* Set to another year by mistake, and back: nothing goes, until a day has passed. */
+static void test_clock_jump(void **state)
+{
+	const uint64_t new_year = 1767225600ULL * S;
+	struct incident_store *store = open_store(*state, 1 << 20, 10);
+	struct incident_opts opts = {
+		.dir = *state, .max_bytes = 1 << 20, .max_files = 2, .max_age_ns = DAY * S};
+
+	incident_set_opts(store, &opts);
+	put(*state, "20260101T000000Z-1-1.json", "{}");
+	put(*state, "20260101T000000Z-1-2.json", "{}");
+	assert_int_equal(incident_trim(store, new_year, 1000 * S), 0);
+	assert_int_equal(incident_trim(store, new_year + 365 * DAY * S, 1600 * S), -ETIME);
+	put(*state, "20260101T000000Z-1-3.json", "{}"); /* number is kept all the same */
+	assert_int_equal(incident_trim(store, new_year + (365 * DAY + 600) * S, 2200 * S), -ETIME);
+	assert_int_equal(files_in(*state), 2);
+	assert_int_equal(incident_trim(store, new_year + 1800 * S, 2800 * S), -ETIME); /* back */
+	assert_int_equal(incident_trim(store, new_year + (DAY + 1800) * S, (DAY + 2800) * S),
+			 -ETIME);
+	assert_int_equal(files_in(*state), 2);
+	/* a small step is no jump */
+	assert_int_equal(incident_trim(store, new_year + (DAY + 1900) * S, (DAY + 2801) * S), 0);
+	assert_int_equal(files_in(*state), 0);
+	incident_close(store);
+}
+
+/* A bound that was lowered does not wait for the next record. */
+static void test_trim(void **state)
+{
+	struct incident_opts opts = {.dir = *state, .max_bytes = 1 << 20, .max_files = 2};
+	struct incident_store *store = open_store(*state, 1 << 20, 10);
+	json_t *snap = snapshot_of(10);
+	struct incident_stats stats;
+	struct incident in;
+
+	for (int i = 0; i < 5; i++) {
+		in = sample(i);
+		assert_int_equal(incident_write(store, &in, snap), 0);
+	}
+	incident_set_opts(store, &opts);
+	assert_int_equal(incident_trim(store, in.time_unix_ns, S), 0);
+	assert_int_equal(files_in(*state), 2);
+	opts.max_bytes = 1;
+	incident_set_opts(store, &opts);
+	assert_int_equal(incident_trim(store, in.time_unix_ns, S), 0);
+	incident_stats(store, &stats);
+	assert_int_equal(stats.files, 0);
+	assert_int_equal(stats.bytes, 0);
+	json_decref(snap);
+	incident_close(store);
+	assert_int_equal(rmdir(*state), 0);
+	assert_int_equal(
+		incident_open(&(struct incident_opts){.dir = *state, .max_files = 1}, &store), 0);
+	assert_int_equal(rmdir(*state), 0);
+	assert_int_equal(incident_trim(store, S, S), 0); /* nothing there, nothing to remove */
+	incident_close(store);
+}
+
 /* Killed at each step of the first write and of a rewrite. */
 static void test_killed_writer(void **state)
 {
@@ -256,17 +362,6 @@ static void test_killed_writer(void **state)
 	json_decref(snap);
 }
 
-static void put(const char *dir, const char *name, const char *text)
-{
-	char path[256];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	f = fopen(path, "w");
-	fputs(text, f);
-	fclose(f);
-}
-
 static void test_broken_files(void **state)
 {
 	const char *dir = *state, *problem;
@@ -289,12 +384,54 @@ static void test_broken_files(void **state)
 	assert_int_equal(listed.good, 1);
 	assert_int_equal(listed.bad, 6);
 	assert_int_equal(incident_read(dir, "20260102T000000Z-1-1", &doc, &problem), -EPROTO);
-	assert_non_null(strstr(problem, "truncated"));
+	assert_non_null(strstr(problem, "damaged: cut off"));
 	assert_int_equal(incident_read(dir, "20260102T000000Z-1-3", &doc, &problem), -EPROTO);
 	assert_non_null(strstr(problem, "newer"));
 	assert_int_equal(incident_list("/no/such/folder", count, &listed), -ENOENT);
 	json_decref(snap);
 	incident_close(store);
+}
+
+/* A file of any name: links are the caller's business, and so is where it is. */
+static void test_load(void **state)
+{
+	static const struct {
+		const char *text, *problem;
+	} rows[] = {
+		{"", "cut off"},
+		{"{\"schema\":1,\"incident\":{\"id\":\"2026", "cut off"},
+		{"hello", "cut off"},
+		{"{} {}", "cut off"},
+		{"{\"schema\":1,\"schema\":1}", "cut off"},
+		{"{}", "no incident record"},
+		{"{\"faultline_record\":{\"schema\":1}}", "no incident record"},
+		{"{\"schema\":1,\"incident\":{},\"snapshot\":{}}", "head is incomplete"},
+		{"{\"schema\":2,\"incident\":{},\"snapshot\":{}}", "newer"},
+		{"{\"schema\":1,\"incident\":{},\"snapshot\":{\"schema\":2}}", "newer"},
+	};
+	char path[128], link[128];
+	const char *problem;
+	json_t *doc = NULL;
+
+	snprintf(path, sizeof(path), "%s/file", (char *)*state);
+	snprintf(link, sizeof(link), "%s/link", (char *)*state);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		put(*state, "file", rows[i].text);
+		assert_int_equal(incident_load(path, &doc, &problem), -EPROTO);
+		assert_non_null(strstr(problem, rows[i].problem));
+	}
+	put(*state, "file",
+	    "{\"schema\":1,\"incident\":{\"id\":\"20260102T000000Z-1-1\",\"comm\":\"c\",\"kind\":"
+	    "\"wait\",\"tgid\":1,\"time_unix_ns\":1},\"snapshot\":{\"schema\":1}}");
+	assert_int_equal(symlink(path, link), 0);
+	assert_int_equal(incident_load(link, &doc, &problem), 0);
+	json_decref(doc);
+	assert_int_equal(incident_load("/no/such/file", &doc, &problem), -ENOENT);
+	assert_int_equal(incident_load(*state, &doc, &problem), -EPROTO);
+	assert_non_null(strstr(problem, "is no file"));
+	assert_int_equal(truncate(path, INCIDENT_MAX_FILE + 1), 0);
+	assert_int_equal(incident_load(path, &doc, &problem), -EPROTO);
+	assert_non_null(strstr(problem, "larger than any record"));
 }
 
 static void test_cooldown(void **state)
@@ -356,6 +493,9 @@ static void test_full_disk(void **state)
 	assert_int_equal(mount("none", *state, NULL, MS_REMOUNT | MS_RDONLY, NULL), 0);
 	in = sample(2);
 	assert_int_equal(incident_write(store, &in, small), -EROFS);
+	assert_int_equal(incident_trim(store, in.time_unix_ns, S), 0); /* nothing is due */
+	incident_set_opts(store, &(struct incident_opts){.dir = *state, .max_bytes = 10 << 20});
+	assert_int_equal(incident_trim(store, in.time_unix_ns, S), -EROFS);
 	incident_close(store);
 	assert_int_equal(umount(*state), 0);
 	json_decref(small);
@@ -389,8 +529,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_write_and_read, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_id_leads_out, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bounds, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_age, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_clock_jump, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_trim, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_killed_writer, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_broken_files, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_load, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cooldown, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_full_disk, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_folder_that_cannot_be_made, setup, teardown),

@@ -97,23 +97,46 @@ static void program(char path[PATH_MAX])
 	snprintf(path, PATH_MAX, "%s/../faultline-knob", dirname(self));
 }
 
-static void start(struct helper *h, const char *on_exit_what)
+/* args: its first five and more, from argv[5] on; room for the rest */
+static void start_with(struct helper *h, char *args[16])
 {
 	char path[PATH_MAX], state[64];
 	int fds[2];
 
 	program(path);
 	snprintf(state, sizeof(state), "%s/state", h->dir);
+	args[0] = path;
+	args[1] = "--state";
+	args[2] = state;
+	args[3] = "--sysctl-dir";
+	args[4] = h->dir;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
 	h->pid = fork();
 	if (!h->pid) {
 		dup2(fds[1], STDIN_FILENO);
-		execl(path, path, "--state", state, "--sysctl-dir", h->dir, "--interval", "0",
-		      "--range", "spf_backoff_max=2:256", "--on-exit", on_exit_what, NULL);
+		execv(path, args);
 		_exit(127);
 	}
 	close(fds[1]);
 	h->fd = fds[0];
+}
+
+static void start(struct helper *h, const char *on_exit_what)
+{
+	char *args[16] = {[5] = "--interval",	   "0",		"--range",
+			  "spf_backoff_max=2:256", "--on-exit", (char *)on_exit_what};
+
+	start_with(h, args);
+}
+
+/* As a service manager does; its limits are those of the file. */
+static void start_service(struct helper *h, const char *config)
+{
+	char path[80], *args[16] = {[5] = "--service", "--interval", "0", "--config", path};
+
+	put(h, "config", config);
+	snprintf(path, sizeof(path), "%s/config", h->dir);
+	start_with(h, args);
 }
 
 static struct knob_reply receive(struct helper *h)
@@ -232,6 +255,41 @@ static void test_administrator_on_exit(void **state)
 	assert_int_equal(get(h), 100);
 }
 
+static void test_service(void **state)
+{
+	struct helper *h = *state;
+	struct knob_reply reply;
+
+	start_service(h, "[policy]\nBackoffMin=4\nBackoffMax=128\nMaxStep=16\n");
+	reply = receive(h);
+	assert_int_equal(reply.err, 0);
+	assert_int_equal(reply.pid, h->pid);
+	assert_int_equal(ask(h, KNOB_SET, 64, 2).err, -ERANGE);
+	assert_int_equal(ask(h, KNOB_SET, 64, 256).err, -ERANGE);
+	assert_int_equal(ask(h, KNOB_SET, 64, 4).err, 0); /* a factor of 16 */
+	kill(h->pid, SIGTERM);
+	assert_int_equal(recv(h->fd, &reply, sizeof(reply), 0), 0);
+	assert_int_equal(stop(h), 0);
+	assert_int_equal(get(h), 64);
+	start_service(h, "[policy]\nOnExit=keep\n");
+	assert_int_equal(receive(h).err, 0);
+	assert_int_equal(ask(h, KNOB_SET, 64, 8).err, 0);
+	assert_int_equal(stop(h), 0);
+	assert_int_equal(get(h), 8);
+}
+
+static void test_service_with_a_bad_configuration(void **state)
+{
+	struct helper *h = *state;
+	struct knob_reply reply;
+
+	start_service(h, "[policy]\nMaxStep=1\n");
+	reply = receive(h);
+	assert_int_equal(reply.err, -EINVAL);
+	assert_non_null(strstr(reply.why, "config:2: [policy] MaxStep"));
+	assert_int_equal(stop(h), 1);
+}
+
 static void test_nonsense(void **state)
 {
 	struct helper *h = *state;
@@ -260,8 +318,10 @@ int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_valid),	  TEST(test_serve),    TEST(test_on_exit),
-		TEST(test_administrator_on_exit), TEST(test_nonsense), TEST(test_refuses_to_start),
+		cmocka_unit_test(test_valid), TEST(test_serve),
+		TEST(test_on_exit),	      TEST(test_administrator_on_exit),
+		TEST(test_service),	      TEST(test_service_with_a_bad_configuration),
+		TEST(test_nonsense),	      TEST(test_refuses_to_start),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -455,6 +455,107 @@ static void test_ptl(void **state)
 	decides(&w, POLICY_REVERT, P, 16, 8);
 }
 
+/* The daemon was stopped for a minute, in which the load was another one. */
+static void stand_still(struct world *w, uint64_t wait_ns)
+{
+	struct policy_window before = w->window;
+
+	w->window.dur_ns = 60 * SEC;
+	w->window.end_ns += 59 * SEC;
+	w->window.counts.n[SPF_FAULTS] = 600000;
+	w->window.read_wait_ns = wait_ns;
+	w->window.ok.ns *= 50;
+	quiet_steps(w, 1);
+	assert_string_equal(strchr(w->decision.evidence, ':'), ": nobody has measured for 60 s");
+	before.end_ns = w->window.end_ns;
+	w->window = before;
+}
+
+/* What is measured before and after gives the same decision, and no window more or less. */
+static void test_standing_still_is_no_measurement(void **state)
+{
+	struct world w;
+
+	(void)state;
+	to_break_even(&w);
+	carry_out(&w);
+	stand_still(&w, 0);
+	quiet_steps(&w, 4);
+	stand_still(&w, 3600 * SEC);
+	decides(&w, POLICY_REVERT, B, 8, 64);
+	assert_string_equal(
+		w.decision.evidence,
+		"readers: a fault costs 1030 ns at 8, 1030 ns at 64, not better by 3 %");
+	/* not even what stands already is carried out */
+	stand_still(&w, 0);
+	decides(&w, POLICY_REVERT, B, 8, 64);
+}
+
+static void test_standing_still_is_not_calm(void **state)
+{
+	struct world w;
+
+	(void)state;
+	to_break_even(&w);
+	carry_out(&w);
+	nobody(&w);
+	quiet_steps(&w, 3);
+	quiet_steps(&w, 299);
+	stand_still(&w, 0);
+	quiet_steps(&w, 299); /* for so long it was seen to be calm */
+	decides(&w, POLICY_QUIET, B, 8, 64);
+	/* and two calm windows, a gap and a third one are no three in a row */
+	to_break_even(&w);
+	nobody(&w);
+	w.state.want.reason = POLICY_NOTHING;
+	quiet_steps(&w, 2);
+	stand_still(&w, 0);
+	quiet_steps(&w, 2);
+	assert_int_equal(w.state.regime, POLICY_READERS);
+	quiet_steps(&w, 1);
+	assert_int_equal(w.state.regime, POLICY_CALM);
+}
+
+/* Whoever measures a minute at a time from now on is not standing still. */
+static void test_longer_windows(void **state)
+{
+	struct world w;
+
+	(void)state;
+	set_up(&w);
+	readers(&w, 0);
+	quiet_steps(&w, 1);
+	stand_still(&w, 0);
+	w.window.dur_ns = 60 * SEC;
+	w.window.counts.n[SPF_FAULTS] = w.window.counts.n[SPF_ATTEMPT] = 600000;
+	quiet_steps(&w, 1);
+	assert_null(strstr(w.decision.evidence, "nobody has measured"));
+}
+
+/* The kernel's range is narrower than the configured one: the other way is tried. */
+static void test_kernel_refuses(void **state)
+{
+	struct world w;
+
+	(void)state;
+	to_break_even(&w);
+	decides(&w, POLICY_BREAK_EVEN, B, 64, 8);
+	policy_narrow(&w.limits, &w.decision);
+	assert_int_equal(w.limits.min[B], 64);
+	assert_int_equal(w.limits.max[B], 4096);
+	for (int i = 0; i < 10 && !step(&w); i++)
+		;
+	assert_int_equal(w.decision.new, 128);
+	policy_narrow(&w.limits, &w.decision);
+	assert_int_equal(w.limits.max[B], 64);
+	quiet_steps(&w, 50);
+	/* never the way home */
+	w.decision = (struct policy_decision){.reason = POLICY_QUIET, .old = 64, .new = 8};
+	w.limits.min[B] = 1;
+	policy_narrow(&w.limits, &w.decision);
+	assert_int_equal(w.limits.min[B], 1);
+}
+
 static void test_quiet_again(void **state)
 {
 	struct world w;
@@ -655,6 +756,10 @@ int main(void)
 		cmocka_unit_test(test_range),
 		cmocka_unit_test(test_upwards),
 		cmocka_unit_test(test_ptl),
+		cmocka_unit_test(test_standing_still_is_no_measurement),
+		cmocka_unit_test(test_standing_still_is_not_calm),
+		cmocka_unit_test(test_longer_windows),
+		cmocka_unit_test(test_kernel_refuses),
 		cmocka_unit_test(test_quiet_again),
 		cmocka_unit_test(test_quiet_is_one_step),
 		cmocka_unit_test(test_known),

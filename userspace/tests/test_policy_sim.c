@@ -343,6 +343,65 @@ static void test_stays_at_the_best_recorded(void **state)
 	policy_sim_free(sim);
 }
 
+static double cost_at(const struct policy_sim_result *r, uint32_t value)
+{
+	for (size_t i = 0; i < r->n_values; i++)
+		if (r->values[i] == value)
+			return r->phases[0].fixed_ns[i];
+	return 0;
+}
+
+/* An hour of it, from a value that was recorded. */
+static void run_recorded(const char *const *files, uint32_t start, struct policy_sim_result *r)
+{
+	const uint32_t from[POLICY_NR_KNOBS] = {start, 8};
+	struct policy_sim *sim = policy_sim_new();
+	struct policy_limits limits;
+
+	for (; *files; files++)
+		add_recorded(sim, *files);
+	policy_default_limits(from, &limits);
+	assert_int_equal(policy_sim_run(sim, &limits, 3600, r), 0);
+	assert_true(cost_at(r, start) > 0);
+	policy_sim_free(sim);
+}
+
+/*
+ * Wherever it begins it never ends where a fault costs more, and neither does the way;
+ * from a value that is a third dearer than the best one it finds that.
+ */
+static void test_finds_what_is_better_recorded(void **state)
+{
+	static const char *const readers[] = {"readers.1.jsonl", "readers.8.jsonl",
+					      "readers.64.jsonl", NULL};
+	static const char *const writers[] = {"writers.jsonl", NULL};
+	static const char *const forks[] = {"forks.jsonl", NULL};
+	static const struct {
+		const char *const *files;
+		uint32_t start;
+		bool finds; /* the best value */
+	} rows[] = {
+		{readers, 1, false}, {readers, 8, true},  {readers, 64, true},
+		{writers, 1, false}, {writers, 8, false}, {writers, 64, true},
+		{forks, 8, false},   {forks, 64, true},	  {forks, 512, false},
+	};
+	struct policy_sim_result *r = calloc(1, sizeof(*r));
+	const struct policy_sim_phase *phase = &r->phases[0];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		run_recorded(rows[i].files, rows[i].start, r);
+		assert_true(cost_at(r, phase->end) <= cost_at(r, rows[i].start));
+		assert_true(phase->policy_ns < 1.01 * cost_at(r, rows[i].start));
+		assert_true(phase->changes > 0); /* something was tried */
+		if (!rows[i].finds)
+			continue;
+		assert_int_equal(phase->end, phase->best);
+		assert_true(phase->policy_ns < 1.02 * phase->best_ns);
+	}
+	free(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -355,6 +414,7 @@ int main(void)
 		cmocka_unit_test(test_missing_decision),
 		cmocka_unit_test(test_bad_trace),
 		cmocka_unit_test(test_stays_at_the_best_recorded),
+		cmocka_unit_test(test_finds_what_is_better_recorded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -388,7 +388,7 @@ static void speculation_is_told_where_there_is_any(void **state)
 	snap->meta.spf_backoff_max = 16;
 	text = show_as(snap, REPORT, RENDER_TABLE, RENDER_BY_ROWS);
 	assert_has(text, "-- without the lock, host: 1,000 of 12,000 faults tried, 98.5% handled, "
-			 "abort_ptl 15; vm.spf_backoff_max 16 ('faultline policy' says why)");
+			 "abort_ptl 15; vm.spf_backoff_max 16, nobody tunes it");
 	free(text);
 	snapshot_free(snap);
 }
@@ -522,6 +522,32 @@ static void write_errors_are_told(void **state)
 	snapshot_free(snap);
 }
 
+#define ID "4d8a1c0f9be27763a5d0e1f2c3b4a5968778695a4b3c2d1e0f00112233445566"
+
+static void containers_have_short_names(void **state)
+{
+	struct snapshot *snap = snapshot_new();
+	char *text;
+
+	(void)state;
+	hist_add(&sample_proc(snap, 1, "a", "/system.slice/docker-" ID ".scope", FL_READ, FL_OWN)
+			  ->hist,
+		 MS);
+	hist_add(&sample_proc(snap, 2, "b", "/demo", FL_READ, FL_OWN)->hist, MS);
+	text = show_as(snap, REPORT, RENDER_TABLE, RENDER_BY_CGROUP);
+	assert_has(text, " CONTAINER");
+	assert_has(text, "docker:4d8a1c0f9be2\n");
+	free(text);
+	text = show_as(snap, REPORT, RENDER_JSON, RENDER_BY_ROWS);
+	assert_has(text, "\"container\":\"docker:4d8a1c0f9be2\"");
+	assert_has(text, "\"container\":null");
+	free(text);
+	text = show_as(snap, REPORT, RENDER_CSV, RENDER_BY_PROCESS);
+	assert_has(text, ",docker:4d8a1c0f9be2\r\n");
+	free(text);
+	snapshot_free(snap);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -542,6 +568,7 @@ int main(void)
 		cmocka_unit_test(gone_processes_are_marked),
 		cmocka_unit_test(words_are_parsed),
 		cmocka_unit_test(write_errors_are_told),
+		cmocka_unit_test(containers_have_short_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -85,6 +85,25 @@ static void random_wait(uint64_t *seed, struct snap_wait *wait, int n_stacks)
 	random_task(seed, &wait->holder);
 }
 
+static void random_speculation(uint64_t *seed, struct snapshot *snap)
+{
+	snap->meta.spf_backoff_max = (uint32_t)next(seed);
+	snap->meta.spf_knob = (enum snap_knob)(next(seed) % SNAP_NR_KNOBS);
+	snap->meta.spf_why = random_string(seed);
+	snap->meta.spf_sampled_ns = random_number(seed);
+	for (uint64_t n = next(seed) % 4; n; n--) {
+		struct snap_spec *spec = snapshot_add_spec(snap);
+
+		spec->tgid = (uint32_t)next(seed);
+		random_text(seed, spec->comm, sizeof(spec->comm));
+		for (int i = 0; i < FL_SPF_REASONS; i++)
+			spec->by_reason[i] = random_number(seed);
+		spec->threads = (uint32_t)next(seed);
+		spec->min_window = (uint32_t)next(seed);
+		spec->max_window = (uint32_t)next(seed);
+	}
+}
+
 static struct snapshot *random_snapshot(uint64_t *seed)
 {
 	struct snapshot *snap = snapshot_new();
@@ -102,7 +121,7 @@ static struct snapshot *random_snapshot(uint64_t *seed)
 	for (int i = 0; snap->meta.speculative && i < SPF_NR_COUNTERS; i++)
 		snap->meta.spf.n[i] = random_number(seed);
 	if (snap->meta.speculative)
-		snap->meta.spf_backoff_max = (uint32_t)next(seed);
+		random_speculation(seed, snap);
 	for (uint64_t n = next(seed) % 4; n; n--) {
 		struct snap_feature *feature = snapshot_add_feature(snap);
 
@@ -204,6 +223,9 @@ static void wrong_documents_are_refused(void **state)
 	assert_refused("{\"schema\":1,\"meta\":{\"speculation\":[]}}", "speculation");
 	assert_refused("{\"schema\":1,\"meta\":{\"speculation\":{\"quiet\":\"x\"}}}", "quiet");
 	assert_refused("{\"schema\":1,\"meta\":{\"lost\":{\"race\":\"x\"}}}", "race");
+	assert_refused(DOC(",\"specs\":{}"), "specs");
+	assert_refused(DOC(",\"specs\":[{\"sampled\":1}]"), "sampled");
+	assert_refused(DOC(",\"specs\":[{\"sampled\":{\"abort_ptl\":-1}}]"), "abort_ptl");
 	assert_refused(DOC(",\"procs\":{}"), "procs");
 	assert_refused(DOC(",\"procs\":[1]"), "procs");
 	assert_refused(DOC(",\"procs\":[{\"tgid\":4294967296}]"), "tgid");

@@ -122,6 +122,37 @@ static void tail5(FILE *out, const char *text)
 	text_put_tail(out, text, 5);
 }
 
+/* One word for a shell, and for the shell that it starts, whoever forgot the quotes. */
+static void one_word(void **state)
+{
+	static const struct {
+		const char *clean, *word;
+	} rows[] = {
+		{"nginx.service", "nginx.service"},
+		{"kworker/0:1-events,x@y+z%_", "kworker/0:1-events,x@y+z%_"},
+		{"Web Content", "Web\\x20Content"},
+		{"a\\x0ab", "a\\x0ab"}, /* was a newline */
+		{"-rf", "\\x2drf"},
+		{"+x", "\\x2bx"},
+		{"$(reboot)`x`", "\\x24\\x28reboot\\x29\\x60x\\x60"},
+		{"a;b|c&d>e<f", "a\\x3bb\\x7cc\\x26d\\x3ee\\x3cf"},
+		{"*?[]{}~#!^=\"'", "\\x2a\\x3f\\x5b\\x5d\\x7b\\x7d\\x7e\\x23\\x21"
+				   "\\x5e\\x3d\\x22\\x27"},
+		{"\xc3\xa4", "\\xc3\\xa4"},
+		{"", ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char *word = text_word_dup(rows[i].clean), command[256];
+
+		assert_string_equal(word, rows[i].word);
+		snprintf(command, sizeof(command), "eval set -- %s; [ $# = %d ]", word, !!*word);
+		assert_int_equal(system(command), 0);
+		free(word);
+	}
+}
+
 static void padded_to_columns(void **state)
 {
 	(void)state;
@@ -142,6 +173,7 @@ int main(void)
 		cmocka_unit_test(truncated_at_a_whole_character),
 		cmocka_unit_test(clean_text_stays_as_it_is),
 		cmocka_unit_test(quoted_for_each_format),
+		cmocka_unit_test(one_word),
 		cmocka_unit_test(padded_to_columns),
 	};
 

@@ -240,6 +240,11 @@ static void who_released_counts_by_what_it_did(void **state)
 	snap->blames[0].holder.cause = CAUSE_MUNMAP;
 	assert_int_equal(mechanism(snap), VERDICT_WRITER);
 	assert_says(snap, "confidence: release");
+	/* munmap frees the pages as a reader: who waits to its end is a writer */
+	assert_says(snap, "no other thread can map or unmap (waiting: mmap)");
+	assert_says(snap, "page faults pass again before that");
+	snap->blames[0].mode = FL_READ;
+	assert_says(snap, "munmap held the lock for writing");
 	snapshot_free(snap);
 }
 
@@ -390,6 +395,31 @@ static void lines_fit_any_buffer(void **state)
 	snapshot_free(snap);
 }
 
+static void says_what_it_runs_in(void **state)
+{
+	struct snapshot *snap = window_of_5s();
+	json_t *json;
+	char *text;
+
+	(void)state;
+	add_proc(snap, START, FL_READ, FL_OWN, 1, SEC);
+	text = words_of(snap);
+	assert_null(strstr(text, "runs in"));
+	free(text);
+	json = verdict_to_json(snap, PID);
+	assert_true(json_is_null(json_object_get(json, "container")));
+	json_decref(json);
+	snap->procs[0].cgroup = strdup("/system.slice/mysql@main.service/worker");
+	text = words_of(snap);
+	assert_non_null(strstr(text, "runs in mysql@main.service"));
+	free(text);
+	json = verdict_to_json(snap, PID);
+	assert_string_equal(json_string_value(json_object_get(json, "container")),
+			    "mysql@main.service");
+	json_decref(json);
+	snapshot_free(snap);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -406,6 +436,7 @@ int main(void)
 		cmocka_unit_test(json_holds_the_same_facts),
 		cmocka_unit_test(the_worst_is_who_waits_now),
 		cmocka_unit_test(lines_fit_any_buffer),
+		cmocka_unit_test(says_what_it_runs_in),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
