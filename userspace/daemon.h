@@ -23,16 +23,16 @@
 #include "session.h"
 #include "spf.h"
 
-#define DAEMON_WINDOW_NS  1000000000ULL /* escalation, ratio, unfinished waits */
-#define DAEMON_COST_NS	  10000000000ULL /* a cost sample so often */
-#define DAEMON_SAMPLE_NS  100000000ULL /* of this length */
-#define DAEMON_OPEN_WAITS 64 /* incidents whose wait has not ended */
-#define DAEMON_EPISODES	  16 /* processes in trouble that are remembered */
-#define DAEMON_CALM_NS	  2000000000ULL /* an episode ends so long after the last trouble */
+#define DAEMON_WINDOW_NS   1000000000ULL /* escalation, ratio, unfinished waits */
+#define DAEMON_COST_NS	   10000000000ULL /* a cost sample so often */
+#define DAEMON_SAMPLE_NS   100000000ULL /* of this length */
+#define DAEMON_OPEN_WAITS  64 /* incidents whose wait has not ended */
+#define DAEMON_EPISODES	   16 /* processes in trouble that are remembered */
+#define DAEMON_CALM_NS	   2000000000ULL /* an episode ends so long after the last trouble */
 #define DAEMON_CATCH_UP_NS 100000000ULL /* for single waits, before a record is written */
-#define DAEMON_BASE_NS	  10000000000ULL /* records of lasting trouble cover at least this */
-#define DAEMON_TRIM_NS	  600000000000ULL /* records that grew too old are removed so often */
-#define DAEMON_STOP_NS	  900000000ULL /* SIGTERM to exit, at most */
+#define DAEMON_BASE_NS	   10000000000ULL /* records of lasting trouble cover at least this */
+#define DAEMON_TRIM_NS	   600000000000ULL /* records that grew too old are removed so often */
+#define DAEMON_STOP_NS	   900000000ULL /* SIGTERM to exit, at most */
 
 struct daemon_opts {
 	const char *config_path; /* NULL: the usual places */
