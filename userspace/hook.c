@@ -150,7 +150,9 @@ static void become(const struct hook *hook, const struct job *job, pid_t parent)
 	    chdir("/") || dup2(null, STDIN_FILENO) < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
 		_exit(127);
 	close_range(STDERR_FILENO + 1, ~0U, 0);
-	signal(SIGPIPE, SIG_DFL);
+	/* ours, and what a shell had ignored before it put us into the background */
+	for (int signo = 1; signo < NSIG; signo++)
+		signal(signo, SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	execve(hook->path, argv, hook_env_strings(job->env));
