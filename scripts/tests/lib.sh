@@ -143,6 +143,18 @@ watch_on_or_died() {
 	done 2>/dev/null
 	[ $links -ge 2 ] && [ $maps -ge 2 ]
 }
+
+# observe VERB OPTION...: watches $target in the background until it is interrupted; its
+# output is in $tmp/out.VERB. The caller has a die().
+observers=()
+observe() {
+	"$FAULTLINE" "$@" --direct -p "$target" -d 1min >"$tmp/out.$1" 2>"$tmp/err.$1" 9>&- &
+	watch=$!
+	pids+=("$watch")
+	observers+=("$watch")
+	wait_for 20 watch_on_or_died
+	kill -0 "$watch" 2>/dev/null || die "$(cat "$tmp/err.$1")"
+}
 watch_stop() {
 	local status
 	kill -INT "$watch"
