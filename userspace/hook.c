@@ -132,6 +132,20 @@ static void be_killed_first(void)
 	close(fd);
 }
 
+/*
+ * Ours, and what we inherited: a shell ignores SIGINT for what it puts into the
+ * background. Without glibc, which lets nobody touch the two signals that it keeps
+ * for itself; whoever started us may have ignored these, too.
+ */
+static void default_signals(void)
+{
+	/* the kernel's struct sigaction: handler, flags, restorer, mask; all zero is SIG_DFL */
+	static const unsigned long by_default[4];
+
+	for (int signo = 1; signo < NSIG; signo++)
+		syscall(SYS_rt_sigaction, signo, by_default, NULL, sizeof(by_default[3]));
+}
+
 /* In the child. Whoever runs us as root gives the program root's files, and no more. */
 static void become(const struct hook *hook, const struct job *job, pid_t parent)
 {
@@ -150,9 +164,7 @@ static void become(const struct hook *hook, const struct job *job, pid_t parent)
 	    chdir("/") || dup2(null, STDIN_FILENO) < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
 		_exit(127);
 	close_range(STDERR_FILENO + 1, ~0U, 0);
-	/* ours, and what a shell had ignored before it put us into the background */
-	for (int signo = 1; signo < NSIG; signo++)
-		signal(signo, SIG_DFL);
+	default_signals();
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	execve(hook->path, argv, hook_env_strings(job->env));
