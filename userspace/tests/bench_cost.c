@@ -172,7 +172,8 @@ static double mean(const struct sample *from, const struct sample *to, int progr
 	uint64_t own = waits ? to->waits - from->waits : calls;
 	double ns = to->ns[program] - from->ns[program];
 
-	return (ns - (calls - own) * other_ns) / own;
+	/* a wait that ends between the two readings is counted, its call is not yet: may be below 0 */
+	return (ns - ((double)calls - own) * other_ns) / own;
 }
 
 static int measure(struct session *session, bool mmap_lock, const double *other_ns,
