@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """Which figures come out of one point? Pure: the generator's JSON and the model's
-record of the region go in, figures by name come out. None: nothing to measure.
+records of its regions go in, figures by name come out. None: nothing to measure.
 """
 
 # What two runs of one point may differ by in the model; see scripts/README.md.
@@ -66,25 +66,28 @@ def of_virtual(generated, region):
     return figures
 
 
-def check_faults(generated, region):
+def check_faults(generated, regions):
     """Both counted the same faults, but for a few of the stack and the program itself."""
-    seen, touched = region.get("faults", {}).get("count", 0), generated["minor_faults"]
+    seen = sum(region.get("faults", {}).get("count", 0) for region in regions)
+    touched = generated["minor_faults"]
     if abs(seen - touched) > SPARE_FAULTS + touched * SPARE_SHARE:
         raise Mismatch(f"the model saw {seen} faults, the kernel counted {touched}")
 
 
-def note(region):
+def note(regions):
     """The lines that are fought for most, with their transfers per fault."""
-    objects = (region or {}).get("objects", [])[:HOT_LINES]
+    objects = regions[-1].get("objects", [])[:HOT_LINES] if regions else []
     return ", ".join(f"{one['name']} {one['transfers']:.2f}" for one in objects)
 
 
-def of(section, generated, region):
+def of(section, generated, regions):
+    """Of the point's last region: those before it were to get there."""
     if section == "wall":
         return of_wall(generated)
-    if "error" in region:
-        raise Mismatch(f"the model's region is void: {region['error']}")
+    for region in regions:
+        if "error" in region:
+            raise Mismatch(f"the model's region is void: {region['error']}")
     if section == "instructions":
-        return of_operation(generated, region)
-    check_faults(generated, region)
-    return of_lines(region) if section == "lines" else of_virtual(generated, region)
+        return of_operation(generated, regions[-1])
+    check_faults(generated, regions)
+    return of_lines(regions[-1]) if section == "lines" else of_virtual(generated, regions[-1])

@@ -36,6 +36,7 @@ class Boot:
     points: tuple
     repeats: int
     rounds: int = 1  # how often one boot goes through its points
+    regions: int = 1  # that the model tells of each point; the last is the figure
     wall: bool = False
 
 
@@ -44,7 +45,7 @@ class Size:
     """How much of everything. Chosen so that the baseline ends in time."""
     op_counts: dict
     line_cpus: tuple
-    line_pages: int
+    line_faults: int  # of all workers together, in one region
     writer_cpus: int
     writer_workers: tuple
     writers: dict  # for the model: how many touches, and what else
@@ -70,10 +71,10 @@ WRITERS = {
     "fork": (512, ("--writer-ops", "4")),
 }
 FULL = Size(op_counts={"fault": 8192, "mmap": 4000, "brk": 4000, "mprotect": 4000, "fork": 200},
-            line_cpus=(2, 4, 8, 16), line_pages=512,
+            line_cpus=(2, 4, 8, 16), line_faults=8192,
             writer_cpus=4, writer_workers=(1, 3), writers=WRITERS,
             repeats=2, rounds=3, pairs=6, wall_seconds=0.5)
-QUICK = Size(op_counts={"fault": 512, "mmap": 50}, line_cpus=(2,), line_pages=128,
+QUICK = Size(op_counts={"fault": 512, "mmap": 50}, line_cpus=(2,), line_faults=256,
              writer_cpus=2, writer_workers=(1,),
              writers={"none": (128, ()), "mmap": (128, ("--writer-ops", "2"))},
              repeats=1, rounds=2, pairs=1, wall_seconds=0.1)
@@ -119,12 +120,18 @@ def instruction_boot(size):
     return Boot("instructions", 2, points, size.repeats)
 
 
+# Outside of its regions the model does not keep the CPUs in step, so nobody contends
+# there: a process comes to contend in its first region, and is steady in its second.
+STEADY = 2
+
+
 def line_boots(size):
     for cpus in size.line_cpus:
-        points = tuple(Point(name, ("--lines", "--workers", str(cpus), "--pages",
-                                    str(size.line_pages), *THINK, *how))
+        pages = str(size.line_faults // cpus)
+        points = tuple(Point(name, ("--lines", "--workers", str(cpus), "--pages", pages,
+                                    "--rounds", str(STEADY), *THINK, *how))
                        for name, how in LAYOUTS.items())
-        yield Boot("lines", cpus, points, size.repeats, size.rounds)
+        yield Boot("lines", cpus, points, size.repeats, size.rounds, regions=STEADY)
 
 
 def writer_points(size, wall):

@@ -136,21 +136,23 @@ class Runner:
         names = [point.name for point in boot.points] * boot.rounds
         if [name for name, _ in said] != names:
             raise Failed(f"{results}: {len(said)} of {len(names)} points came back")
-        regions = [None] * len(names)
+        regions = [[] for _ in names]
         if not boot.wall:
             lines = (results / "model.json").read_text().splitlines()
-            regions = [json.loads(line) for line in lines]
-            if len(regions) != len(names):
-                raise Failed(f"{results}: {len(regions)} regions for {len(names)} points")
+            if len(lines) != len(names) * boot.regions:
+                raise Failed(f"{results}: {len(lines)} regions for {len(names)} points")
+            told = iter(json.loads(line) for line in lines)
+            regions = [[next(told) for _ in range(boot.regions)] for _ in names]
         found = []
-        for (name, text), region in zip(said, regions):
+        for (name, text), of_point in zip(said, regions):
             try:
-                figures = metrics.of(boot.section, json.loads(text), region)
+                figures = metrics.of(boot.section, json.loads(text), of_point)
             except metrics.Mismatch as problem:
                 raise Failed(f"{results}: {name}: {problem}") from problem
-            if (region or {}).get("stolen", 0) > STOLEN_MAX:
-                self.doubtful.append(f"{results.name}: {name}: {region['stolen']} turns stolen")
-            found.append((name, figures, metrics.note(region)))
+            stolen = sum(region.get("stolen", 0) for region in of_point)
+            if stolen > STOLEN_MAX:
+                self.doubtful.append(f"{results.name}: {name}: {stolen} turns stolen")
+            found.append((name, figures, metrics.note(of_point)))
         return found
 
 
