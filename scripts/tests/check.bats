@@ -1,0 +1,33 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0
+#
+# Does make check keep within the time that it is given, and say what it left out?
+
+scripts=${BATS_TEST_DIRNAME%/tests}
+
+setup() { tmp=$(mktemp -d); }
+teardown() { rm -rf "$tmp"; }
+
+# check SECONDS LIMIT SECTION...: as if it had been running for so long.
+check() {
+	run env SECONDS="$1" CHECK_LIMIT_MIN="$2" O="$tmp" timeout 60 "$scripts/check" "${@:3}"
+}
+
+@test "a section that would end too late is not begun, and counts as skipped" {
+	check 1 20 6.1
+	[ "$status" -eq 1 ] # nothing passed
+	[[ $output == *"skipped check: 6.1 (it would end after 22 minutes, the limit is CHECK_LIMIT_MIN=20)"* ]]
+	[ "${lines[-1]}" = "0 passed, 0 failed, 1 skipped" ]
+}
+
+@test "there is no limit by default" {
+	check 100000 '' nonsense
+	[[ $output == *"FAILED  check: nonsense (no such section)"* ]]
+}
+
+@test "what took longer so far than it should is expected to go on so" {
+	# no such section: takes no time, and should take a minute
+	check 240 15 nonsense fuzz
+	[[ $output == *"skipped check: fuzz (it would end after 16 minutes, the limit is CHECK_LIMIT_MIN=15)"* ]]
+	[ "${lines[-1]}" = "0 passed, 1 failed, 1 skipped" ]
+}
