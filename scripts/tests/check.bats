@@ -10,7 +10,8 @@ teardown() { rm -rf "$tmp"; }
 
 # check SECONDS LIMIT SECTION...: as if it had been running for so long.
 check() {
-	run env SECONDS="$1" CHECK_LIMIT_MIN="$2" O="$tmp" timeout 60 "$scripts/check" "${@:3}"
+	run env SECONDS="$1" CHECK_LIMIT_MIN="$2" O="$tmp" FAULTLINE_CACHE="$tmp/cache" \
+		timeout 60 "$scripts/check" "${@:3}"
 }
 
 @test "a section that would end too late is not begun, and counts as skipped" {
@@ -30,4 +31,12 @@ check() {
 	check 240 15 nonsense fuzz
 	[[ $output == *"skipped check: fuzz (it would end after 16 minutes, the limit is CHECK_LIMIT_MIN=15)"* ]]
 	[ "${lines[-1]}" = "0 passed, 1 failed, 1 skipped" ]
+}
+
+@test "a kernel that is not in the cache takes its time" {
+	check 1 13 patched
+	[[ $output == *"skipped check: patched (it would end after 14 minutes, the limit is CHECK_LIMIT_MIN=13)"* ]]
+	mkdir -p "$tmp/cache/kernels/6.1-patched_0123"
+	check 1 3 patched
+	[[ $output == *"skipped check: patched (it would end after 4 minutes, the limit is CHECK_LIMIT_MIN=3)"* ]]
 }
