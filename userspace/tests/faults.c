@@ -10,7 +10,7 @@
  * (MADV_DONTNEED, unless --unmap says otherwise) and goes on. The figures
  * come out as one JSON object, after they have been held against the kernel's
  * own count of minor faults. Markers around the measured rounds and the writer's
- * operations tell scripts/model what to look at. With --op, operations of a
+ * operations tell scripts/model what to look at (--unmarked: nothing). With --op, operations of a
  * single thread instead. This file reads the options.
  *
  * Exit status: 0 done, 1 something failed, 2 bad options, 3 the kernel's count
@@ -52,6 +52,7 @@ enum {
 	O_WRITER_PAUSE,
 	O_DIR,
 	O_LINES,
+	O_UNMARKED,
 	O_OVERSUBSCRIBE,
 	O_OP,
 	O_COUNT,
@@ -77,6 +78,7 @@ static const struct option long_options[] = {
 	{"writer-pause", required_argument, NULL, O_WRITER_PAUSE},
 	{"dir", required_argument, NULL, O_DIR},
 	{"lines", no_argument, NULL, O_LINES},
+	{"unmarked", no_argument, NULL, O_UNMARKED},
 	{"oversubscribe", no_argument, NULL, O_OVERSUBSCRIBE},
 	{"op", required_argument, NULL, O_OP},
 	{"count", required_argument, NULL, O_COUNT},
@@ -93,8 +95,9 @@ static void usage(FILE *to)
 	fputs("usage: faults [--workers N] [--processes] [--layout separate|shared]\n"
 	      "              [--memory anon|private-file|shared-file] [--dir DIR] [--read]\n"
 	      "              [--unmap none|pages|vma] [--pages N] [--touches N] [--think TURNS]\n"
-	      "              [--rounds N] [--seconds S] [--warmup N] [--oversubscribe] [--lines]\n"
-	      "              [--writer NAME] [--writer-mib N] [--writer-ops N]\n"
+	      "              [--rounds N] [--seconds S] [--warmup N] [--oversubscribe]\n"
+	      "              [--lines|--unmarked] [--writer NAME] [--writer-mib N] [--writer-ops "
+	      "N]\n"
 	      "              [--writer-pause TURNS]\n"
 	      "       faults --op NAME [--count N]\n"
 	      "writers: none",
@@ -165,6 +168,9 @@ static void parse_flag(int c)
 		break;
 	case O_LINES:
 		opts.region = MARKER_LINES;
+		break;
+	case O_UNMARKED:
+		opts.unmarked = true;
 		break;
 	case O_OVERSUBSCRIBE:
 		opts.oversubscribe = true;

@@ -32,6 +32,7 @@ struct options {
 	bool oversubscribe;
 	bool read; /* touch by reading */
 	enum marker_region region; /* what the model shall do with a measured round */
+	bool unmarked; /* it shall do nothing */
 	enum layout layout;
 	enum memory memory;
 	enum unmap unmap;

@@ -160,7 +160,7 @@ static void supervise(uint32_t round)
 	gate_wait(&ctl->ready_gate, (round + 1) * n_parts(), 0);
 	if (!measured || (opts.seconds <= 0 && !opts.writer_ops))
 		run_set_enough(round);
-	if (measured)
+	if (measured && !opts.unmarked)
 		marker_begin(opts.region);
 	gate_add(&ctl->go_gate, 1);
 	if (measured && opts.seconds > 0) {
@@ -168,7 +168,7 @@ static void supervise(uint32_t round)
 		run_set_enough(round);
 	}
 	gate_wait(&ctl->done_gate, (round + 1) * opts.workers, 0);
-	if (measured)
+	if (measured && !opts.unmarked)
 		marker_end();
 	gate_wait(&ctl->end_gate, (round + 1) * n_parts(), 0);
 }
