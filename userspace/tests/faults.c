@@ -96,9 +96,8 @@ static void usage(FILE *to)
 	      "              [--memory anon|private-file|shared-file] [--dir DIR] [--read]\n"
 	      "              [--unmap none|pages|vma] [--pages N] [--touches N] [--think TURNS]\n"
 	      "              [--rounds N] [--seconds S] [--warmup N] [--oversubscribe]\n"
-	      "              [--lines|--unmarked] [--writer NAME] [--writer-mib N] [--writer-ops "
-	      "N]\n"
-	      "              [--writer-pause TURNS]\n"
+	      "              [--lines|--unmarked] [--writer NAME] [--writer-mib N]\n"
+	      "              [--writer-ops N] [--writer-pause TURNS]\n"
 	      "       faults --op NAME [--count N]\n"
 	      "writers: none",
 	      to);
