@@ -80,3 +80,20 @@ program() {
 	[ "$status" = 1 ]
 	[ "$output" = "demo-story: the daemon has seen no whole window of the phase 'after': see log in that folder" ]
 }
+
+# Where a kernel has no zero page, 64 GiB of it would be 64 GiB of memory.
+@test "the program of a long hold takes no more memory than a quarter of what is there" {
+	load ../../userspace/tests/wait
+	[ "$(id -u)" = 0 ] || skip "the generator needs root"
+	local available target
+	available=$(awk '/^MemAvailable/ { print $2 }' /proc/meminfo)
+	mkfifo "$DIR/in"
+	"${O:-build}/tests/contend" --hold mprotect --wait-by fault --rounds 1 --size-mib 65536 \
+		<"$DIR/in" >"$DIR/out" 2>"$DIR/err" 3>&- &
+	exec 9>"$DIR/in"
+	wait_for 60 grep -q '"ready"' "$DIR/out"
+	target=$(jq .pid "$DIR/out")
+	[ "$(awk '/^VmHWM/ { print $2 }' "/proc/$target/status")" -lt $((available / 4 + 65536)) ]
+	exec 9>&-
+	wait
+}

@@ -110,6 +110,8 @@ struct means {
 	void (*prepare)(void);
 	void (*hold)(void);
 };
+/* Of the range, in bytes: no limit of memory, or a quarter of what is left of it. */
+size_t range_max(void);
 const struct means *means_find(const char *name);
 void means_list(void);
 

@@ -5,6 +5,7 @@
  * is armed; hold() is the one system call that holds. The range is made of
  * the zero page (touched by reading), so that its size is bounded by page
  * tables and not by memory, and without huge pages, so that it takes long.
+ * Where a kernel gives a page to each that reads, memory bounds it after all.
  */
 #include "contend.h"
 
@@ -24,10 +25,57 @@
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ 22
 #endif
+#define MAX_SIZE    (64UL << 30)
 #define SHARED_SIZE (64UL << 20)
 #define HUGE_SIZE   (2UL << 20)
 #define KHUGEPAGED  "/sys/kernel/mm/transparent_hugepage/khugepaged"
 #define LOCAL_SIZE  (1UL << 20)
+/* of an entry in pagemap: nobody else has this page mapped (admin-guide/mm/pagemap.rst) */
+#define PM_EXCLUSIVE (1UL << 56)
+
+/* Some kernels have the zero page switched off (hosts of virtual machines, s390 guests). */
+static bool reads_cost_memory(void)
+{
+	volatile char *page =
+		mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	uint64_t entry;
+
+	if (page == MAP_FAILED || fd < 0)
+		die("a page to try and its pagemap");
+	(void)*page;
+	if (pread(fd, &entry, sizeof(entry), (uintptr_t)page / PAGE * sizeof(entry)) !=
+	    sizeof(entry))
+		die("read of /proc/self/pagemap");
+	close(fd);
+	munmap((void *)page, PAGE);
+	return entry & PM_EXCLUSIVE;
+}
+
+static size_t memory_available(void)
+{
+	size_t kib = 0;
+	char line[128];
+	FILE *file = fopen("/proc/meminfo", "re");
+
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "MemAvailable: %zu", &kib) == 1)
+			break;
+	if (!kib)
+		die("MemAvailable of /proc/meminfo");
+	fclose(file);
+	return kib << 10;
+}
+
+size_t range_max(void)
+{
+	size_t memory;
+
+	if (!reads_cost_memory())
+		return MAX_SIZE;
+	memory = memory_available() / 4;
+	return memory < MAX_SIZE ? memory & -HUGE_SIZE : MAX_SIZE;
+}
 
 static void populate(char *addr, size_t size)
 {

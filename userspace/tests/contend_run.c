@@ -22,7 +22,6 @@
 
 #define FIRST_SIZE  (64UL << 20)
 #define MIN_SIZE    (1UL << 20)
-#define MAX_SIZE    (64UL << 30)
 #define PATIENCE_S  60
 #define WARM_ROUNDS 8
 #define TRIES	    10
@@ -142,7 +141,11 @@ static void print_round(void)
 
 static void calibrate(void)
 {
+	const size_t max_size = range_max();
+
 	ctl->size = opts.size ? opts.size : FIRST_SIZE;
+	if (ctl->size > max_size)
+		ctl->size = max_size;
 	if (opts.means->fixed || opts.size)
 		return;
 	/* Twice: the first answer is of a range that is far too small. */
@@ -154,7 +157,7 @@ static void calibrate(void)
 		/* not by the wall clock: a busy machine would make the range too small */
 		factor = (double)opts.hold_ns / (double)ctl->hold_cpu_ns;
 		size = (size_t)(factor * (double)ctl->size) & -(2UL << 20);
-		ctl->size = size < MIN_SIZE ? MIN_SIZE : size > MAX_SIZE ? MAX_SIZE : size;
+		ctl->size = size < MIN_SIZE ? MIN_SIZE : size > max_size ? max_size : size;
 	}
 }
 

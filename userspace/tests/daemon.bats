@@ -348,9 +348,8 @@ drawn() { [ "$(grep -c "class=\"$2" "$3")" -ge "$1" ] || { echo "no $1 $2 in $3"
 }
 
 @test "members of the group may ask, others may not" {
-	configure "[socket]\nGroup=games"
-	sed -i '1,2d' "$DIR/conf"
-	printf 'Path=%s\n' "$SOCKET" >>"$DIR/conf"
+	configure
+	sed -i '1a Group=games' "$DIR/conf"
 	daemon_start
 	gid=$(getent group games | cut -d: -f3)
 	setpriv --reuid=65534 --regid=65534 --groups="$gid" "$DIR/faultline" status --socket "$SOCKET" | grep -q "pid $DAEMON"
