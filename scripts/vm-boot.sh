@@ -122,6 +122,9 @@ describe_machine() {
 	local plugin tag path
 	# no_timer_check: ten ticks in a busy loop is more than a loaded host gives an emulated timer.
 	local line="no_timer_check console=ttyS0 ignore_loglevel printk.devkmsg=on panic=-1 oops=panic mitigations=off nokaslr"
+	# tsc=reliable: QEMU has one TSC for all vCPUs, but does not say so; without it a guest's clock is
+	# the HPET, a device that is asked at each reading, and its scheduler's is as coarse as a tick.
+	[ "$accel" = kvm ] || line+=" tsc=reliable"
 	machine=(-smp "$cpus" -m "$memory" -nodefaults -no-user-config -no-reboot -display none
 		-kernel "$image" -initrd "$work/initramfs.cpio" -append "$line ${append[*]}"
 		-serial "file:$work/console" -device virtio-serial-pci -device virtio-rng-pci

@@ -35,12 +35,14 @@ taskset -c 0 chrt -f 99 sh -c "while :; do :; done"'
 	cc -shared -fPIC -o "$BATS_TEST_TMPDIR/plugin.so" "$BATS_TEST_TMPDIR/plugin.c"
 	vm --scratch 64M --swap 32M --append one --append two --cpus 3 --plugin "$BATS_TEST_TMPDIR/plugin.so,word=x" -- bash -ec '
 		findmnt -no FSTYPE,SOURCE /scratch; echo "swap $(awk "NR == 2 { print \$3 }" /proc/swaps)"
-		grep -o "one two$" /proc/cmdline; nproc'
+		grep -o "one two$" /proc/cmdline; nproc
+		cat /sys/devices/system/clocksource/clocksource0/current_clocksource'
 	[ "$status" -eq 0 ]
 	[[ ${lines[0]} == ext4*/dev/vd* ]]
 	[ "${lines[1]}" = "swap 32764" ]
 	[ "${lines[2]}" = "one two" ]
 	[ "${lines[3]}" = 3 ]
+	[[ ${lines[4]} == tsc* ]] # no device is asked for the time
 	grep -q "plugin got word=x" "$results/qemu.log"
 }
 

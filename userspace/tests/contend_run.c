@@ -49,6 +49,15 @@ static void fail(const char *what)
 	exit(1);
 }
 
+static void fail_waiter(size_t i)
+{
+	char what[96];
+
+	snprintf(what, sizeof(what), "waiter %zu (%s) does not wait: needs it no mmap_lock here?",
+		 i + 1, ctl->waiters[i].op->name);
+	fail(what);
+}
+
 static void meet_within(uint64_t s, uint32_t *gate, uint32_t value, const char *what)
 {
 	for (uint64_t i = 0; i < s; i++) {
@@ -92,8 +101,7 @@ static void release_when_queued(bool real)
 		gate_add(&ctl->turn_gate, 1);
 		while (!role_sleeps(&ctl->waiters[i])) {
 			if (now_ns() > deadline_ns)
-				fail("a waiter does not wait: its operation needs no mmap_lock "
-				     "here");
+				fail_waiter(i);
 			sched_yield();
 		}
 	}
