@@ -154,8 +154,27 @@ json_t *daemon_reply(void *daemon, const struct control_request *request, int *r
 	return reply;
 }
 
+static struct render_service service_of(const struct daemon *d)
+{
+	struct incident_stats incidents;
+	struct hook_stats hook;
+
+	incident_stats(d->incidents, &incidents);
+	hook_stats(d->hook, &hook);
+	return (struct render_service){.incidents_written = incidents.written,
+				       .incidents_failed = incidents.failed,
+				       .incidents_suppressed = incidents.suppressed,
+				       .records = incidents.files,
+				       .record_bytes = incidents.bytes,
+				       .hook_run = hook.run,
+				       .hook_failed = hook.failed,
+				       .hook_skipped = hook.skipped,
+				       .breaker_opened = d->breaker.times};
+}
+
 int daemon_metrics(struct daemon *d, bool textfile, char **ret_text, size_t *ret_len)
 {
+	const struct render_service service = service_of(d);
 	struct snapshot *snap = NULL;
 	struct render_opts opts;
 	char *text = NULL;
@@ -177,6 +196,7 @@ int daemon_metrics(struct daemon *d, bool textfile, char **ret_text, size_t *ret
 	opts.metrics_top = d->config->metrics_top;
 	opts.metrics_per_process = d->config->metrics_per_process;
 	opts.metrics_textfile = textfile;
+	opts.metrics_service = &service;
 	err = render_metrics(out, snap, &opts, d->metrics);
 	if (fclose(out) && !err)
 		err = -ENOMEM;

@@ -43,6 +43,14 @@ enum render_by {
 #define RENDER_MAX_FIELDS   40
 #define RENDER_SORT_DEFAULT 0xff
 
+/* What a daemon does beside measuring, since it started. */
+struct render_service {
+	uint64_t incidents_written, incidents_failed, incidents_suppressed;
+	uint64_t records, record_bytes; /* there now */
+	uint64_t hook_run, hook_failed, hook_skipped;
+	uint64_t breaker_opened;
+};
+
 struct render_opts {
 	enum render_format format;
 	enum render_by by;
@@ -58,6 +66,7 @@ struct render_opts {
 	unsigned int metrics_top; /* cgroups with series of their own */
 	bool metrics_per_process; /* series of hot processes, by pid */
 	bool metrics_textfile; /* the older text format: node_exporter's textfiles */
+	const struct render_service *metrics_service; /* NULL: measured without a daemon */
 };
 
 /* Table, BY_ROWS, default order, all entries, unlimited width, 20 cgroups. */

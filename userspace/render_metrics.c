@@ -76,6 +76,13 @@ static void put_seconds_total(const struct writer *w, const char *name, uint64_t
 	put_seconds(w, ns);
 }
 
+static void put_counter(const struct writer *w, const char *name, uint64_t value, const char *help)
+{
+	family(w, name, "counter", NULL, help);
+	fprintf(w->out, "faultline_%s_total", name);
+	put_number(w, value);
+}
+
 static void put_histogram(const struct writer *w, const char *labels, const struct series_sum *sum)
 {
 	uint64_t below = 0;
@@ -247,9 +254,8 @@ static void put_losses(const struct writer *w, const struct snap_meta *meta)
 		     FL_NR_WAIT_LOSSES, FL_NR_LOSSES);
 	put_counters(w, "left_out_waits", "Waits left out on purpose.", meta, FL_NR_LOSSES,
 		     FL_NR_COUNTERS);
-	family(w, "skipped_runs", "counter", NULL, "Program runs that the kernel skipped.");
-	fputs("faultline_skipped_runs_total", w->out);
-	put_number(w, meta->recursion_misses);
+	put_counter(w, "skipped_runs", meta->recursion_misses,
+		    "Program runs that the kernel skipped.");
 }
 
 /* Of the whole host; no series where the kernel has no speculative faults. */
@@ -348,6 +354,32 @@ static void put_self(const struct writer *w, const struct snapshot *snap,
 	fputs("} 1\n", w->out);
 }
 
+static void put_result(const struct writer *w, const char *name, const char *result, uint64_t value)
+{
+	open_labels(w, name, "result", result);
+	putc('}', w->out);
+	put_number(w, value);
+}
+
+static void put_service(const struct writer *w, const struct render_service *service)
+{
+	family(w, "incidents", "counter", NULL,
+	       "Incidents: recorded, not recorded for an error, or left out by the cooldown.");
+	put_result(w, "incidents_total", "written", service->incidents_written);
+	put_result(w, "incidents_total", "failed", service->incidents_failed);
+	put_result(w, "incidents_total", "suppressed", service->incidents_suppressed);
+	put_gauge(w, "incident_records", NULL, service->records, "Incident records on disk.");
+	put_gauge(w, "incident_records_bytes", "bytes", service->record_bytes,
+		  "Space that they take.");
+	put_counter(w, "hook_runs", service->hook_run, "Runs of the program in Hook= that ended.");
+	put_counter(w, "hook_failures", service->hook_failed,
+		    "Of these, and of those that could not begin: failed or killed.");
+	put_counter(w, "hook_skips", service->hook_skipped,
+		    "Incidents that it was not run for: too many waited.");
+	put_counter(w, "breaker_openings", service->breaker_opened,
+		    "Times that measuring stopped, since it cost too much.");
+}
+
 int render_metrics(FILE *out, const struct snapshot *snap, const struct render_opts *opts,
 		   struct render_metrics_state *state)
 {
@@ -370,6 +402,8 @@ int render_metrics(FILE *out, const struct snapshot *snap, const struct render_o
 	put_losses(&w, &snap->meta);
 	put_speculation(&w, &snap->meta);
 	put_self(&w, snap, state);
+	if (opts->metrics_service)
+		put_service(&w, opts->metrics_service);
 	if (!w.old)
 		fputs("# EOF\n", out);
 	if (!err && ferror(out))

@@ -23,6 +23,7 @@ static void add_speculation(struct snapshot *snap)
 
 int main(int argc, char **argv)
 {
+	static const struct render_service service;
 	struct snapshot *snap = sample_snapshot();
 	struct render_opts opts;
 	int err;
@@ -30,6 +31,7 @@ int main(int argc, char **argv)
 	add_speculation(snap);
 	render_default_opts(&opts);
 	opts.metrics_per_process = true;
+	opts.metrics_service = &service;
 	opts.metrics_textfile = argc > 1 && !strcmp(argv[1], "--textfile");
 	err = render_metrics(stdout, snap, &opts, NULL);
 	snapshot_free(snap);

@@ -168,6 +168,46 @@ static void output_is_strict(void **state)
 	snapshot_free(snap);
 }
 
+static void service_has_series_of_its_own(void **state)
+{
+	const struct render_service service = {.incidents_written = 5,
+					       .incidents_failed = 1,
+					       .incidents_suppressed = 7,
+					       .records = 4,
+					       .record_bytes = 4096,
+					       .hook_run = 3,
+					       .hook_failed = 2,
+					       .hook_skipped = 6,
+					       .breaker_opened = 8};
+	struct snapshot *snap = sample_snapshot();
+	struct render_opts opts;
+	char *text;
+
+	(void)state;
+	render_default_opts(&opts);
+	text = metrics(snap, &opts, NULL);
+	assert_null(strstr(text, "incident"));
+	free(text);
+	opts.metrics_service = &service;
+	text = metrics(snap, &opts, NULL);
+	assert_strict(text, false);
+	assert_true(value(text, "faultline_incidents_total{result=\"written\"}") == 5);
+	assert_true(value(text, "faultline_incidents_total{result=\"failed\"}") == 1);
+	assert_true(value(text, "faultline_incidents_total{result=\"suppressed\"}") == 7);
+	assert_true(value(text, "faultline_incident_records") == 4);
+	assert_true(value(text, "faultline_incident_records_bytes") == 4096);
+	assert_true(value(text, "faultline_hook_runs_total") == 3);
+	assert_true(value(text, "faultline_hook_failures_total") == 2);
+	assert_true(value(text, "faultline_hook_skips_total") == 6);
+	assert_true(value(text, "faultline_breaker_openings_total") == 8);
+	free(text);
+	opts.metrics_textfile = true;
+	text = metrics(snap, &opts, NULL);
+	assert_strict(text, true);
+	free(text);
+	snapshot_free(snap);
+}
+
 static void speculation_has_series_where_there_is_any(void **state)
 {
 	struct snapshot *snap = sample_snapshot();
@@ -370,6 +410,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(output_is_strict),
+		cmocka_unit_test(service_has_series_of_its_own),
 		cmocka_unit_test(speculation_has_series_where_there_is_any),
 		cmocka_unit_test(numbers_are_in_base_units),
 		cmocka_unit_test(places_are_sticky_and_amounts_stay),
