@@ -45,7 +45,7 @@ SKEL    := $(BPF_SRC:bpf/%.bpf.c=$(O)/bpf/%.skel.h)
 TESTS   := $(patsubst userspace/tests/%.c,$(O)/tests/%,$(wildcard userspace/tests/test_*.c))
 FUZZERS := $(patsubst userspace/tests/%.c,$(O)/fuzz/%,$(wildcard userspace/tests/fuzz_*.c))
 GENERATOR_SRC := $(wildcard userspace/tests/contend*.c)
-TOOLS   := $(if $(GENERATOR_SRC),$(O)/tests/contend) $(O)/tests/faults $(O)/tests/known \
+TOOLS   := $(if $(GENERATOR_SRC),$(O)/tests/contend) $(O)/tests/faults $(O)/tests/known $(O)/tests/churn \
 	   $(patsubst userspace/tests/%.c,$(O)/tests/%,$(wildcard userspace/tests/meter.c userspace/tests/sample_*.c userspace/tests/bench_*.c))
 
 .PHONY: print-cppflags all tests fuzz deps demo demo-live check lint bench install deb rpm clean help
@@ -108,7 +108,7 @@ $(O)/tests/faults: $(FAULTS_SRC) $(wildcard userspace/tests/faults*.h) userspace
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -pthread $(LDFLAGS) $(filter %.c,$^) -lm -o $@
 # Threads and markers, nothing of the library.
-$(O)/tests/known: userspace/tests/known.c userspace/tests/marker.h | $(O)/tests
+$(O)/tests/known $(O)/tests/churn: $(O)/tests/%: userspace/tests/%.c userspace/tests/marker.h | $(O)/tests
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -pthread $(LDFLAGS) $(filter %.c,$^) -o $@
 $(O)/tests/test_knob_wire: | $(O)/faultline-knob
