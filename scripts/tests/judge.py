@@ -54,7 +54,7 @@ def within(what, value, least, most, slack=0.0):
 def judge_counts(report, ready, totals, lock_class):
     """A wait lies between the time that the call slept and the time that it took."""
     seen = 0
-    holder = totals["holder_off_cpu"]
+    holder = totals["holder_slept"]
     holder_holds_asleep = ready["hold"].startswith("fuse") or ready["hold"] == "khugepaged"
     for relation in relations_of(ready):
         for mode in ("read", "write"):

@@ -66,7 +66,7 @@ struct ctl {
 	uint64_t t0;
 	uint64_t t1;
 	uint64_t hold_cpu_ns; /* of that, the holder was on a CPU */
-	struct sum holder_off_cpu; /* it may have had to wait for the lock itself */
+	struct sum holder_slept; /* holds; it may have had to wait for the lock itself */
 	char *addr;
 	size_t size;
 	size_t mapped;

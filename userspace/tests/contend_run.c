@@ -185,7 +185,7 @@ static const char *warm_up(uint64_t *ret_lock)
 		memset(ctl->waiters[i].tally, 0, sizeof(ctl->waiters[i].tally));
 		memset(&ctl->waiters[i].awake, 0, sizeof(ctl->waiters[i].awake));
 	}
-	memset(&ctl->holder_off_cpu, 0, sizeof(ctl->holder_off_cpu));
+	memset(&ctl->holder_slept, 0, sizeof(ctl->holder_slept));
 	if (learning < 0)
 		return strerror(-learning);
 	if (!*ret_lock)
@@ -268,7 +268,7 @@ static void print_totals(const char *no_perf)
 		print_tally(mode, false);
 		print_tally(mode, true);
 	}
-	print_sum("holder_off_cpu", &ctl->holder_off_cpu);
+	print_sum("holder_slept", &ctl->holder_slept);
 	putchar(',');
 	if (no_perf)
 		printf("\"perf\":null,\"perf_why\":\"%s\"}\n", no_perf);

@@ -135,8 +135,12 @@ void holder_hold(void)
 	took = clocks_since(&before);
 	ctl->hold_cpu_ns = took.cpu_ns;
 	off_ns = less(took.wall_ns, took.cpu_ns);
+	/*
+	 * A hold that slept may have slept for the lock. Not longer than it took: of
+	 * that wait, it may have spun for a part on a CPU.
+	 */
 	if (off_ns >= opts.threshold_ns - opts.threshold_ns / 4)
-		sum_add(&ctl->holder_off_cpu, off_ns);
+		sum_add(&ctl->holder_slept, took.wall_ns);
 }
 
 static void run_mprotect(struct waiter *w)
