@@ -4,10 +4,23 @@
  * own programs cost too much. Decisions are in hot.c, breaker.c and incident.c.
  */
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "daemon.h"
+
+#define SPARE_BYTES (4UL << 20)
+
+/*
+ * An answer about hundreds of processes is tens of megabytes while it is made up;
+ * malloc would keep them. What each look takes and frees may stay.
+ */
+static void give_back(void)
+{
+	if (mallinfo2().fordblks > SPARE_BYTES)
+		malloc_trim(0);
+}
 
 static void escalate(struct daemon *d, const struct hot_load *loads, size_t n)
 {
@@ -132,6 +145,7 @@ void daemon_window(void *daemon)
 	control_tick(d->control, daemon_now_ns());
 	if (d->http)
 		http_tick(d->http);
+	give_back();
 }
 
 void daemon_cost(void *daemon)

@@ -10,7 +10,7 @@ looks() {
 		import json, sys
 		for i in range(int(sys.argv[1])):
 		    look = {"t": i, "rss_kib": 9000 + i % 7, "fds": 70 + i % 3, "entries": 500 + i % 90, "full": 0, "files": 40,
-		            "bytes": 1000, "removed": i, "max_files": 40, "disk": 1000, "window_ns": i * 1000, "lost": 0,
+		            "bytes": 1000, "removed": i, "max_files": 40, "window_ns": i * 1000, "lost": 0,
 		            "problems": {}}
 		    for change in sys.argv[2:]:
 		        name, expression = change.split("=", 1)
@@ -34,15 +34,18 @@ found() {
 	done
 }
 
-@test "memory that grows by 20 KiB a second, or is too much" {
-	found memory 'rss_kib grows' 'rss_kib=9000 + 20 * i'
-	found memory 'rss_kib: 17000' 'rss_kib=17000'
+@test "memory that grows by 150 KiB a second, or is too much" {
+	found memory 'rss_kib grows' 'rss_kib=2000 + 150 * i'
+	found memory 'rss_kib: never below 17000' 'rss_kib=17000'
+	found memory 'rss_kib: 70000' 'rss_kib=9000 if i != 50 else 70000'
 }
 
-@test "memory that is taken once, at the start, is no trend" {
-	looks 90 'rss_kib=6000 + min(100 * i, 2900)'
-	judge memory
-	[ "$status" = 0 ]
+@test "memory that is taken once, at the start, or for a moment, is no trend" {
+	for memory in '6000 + min(100 * i, 2900)' '9000 + 20000 * (i in (66, 77))'; do
+		looks 90 "rss_kib=$memory"
+		judge memory
+		[ "$status" = 0 ]
+	done
 }
 
 @test "a file descriptor that is lost every five seconds" {
@@ -55,10 +58,9 @@ found() {
 	found maps 'full: 1' 'full=int(i == 50)'
 }
 
-@test "records that are not removed, too many, or not counted" {
+@test "records that are not removed, or too many" {
 	found disk 'was ever removed' 'removed=0'
 	found disk 'files: 41' 'files=40 + int(i == 50)'
-	found disk '1000 bytes counted, 1200 there' 'disk=1200'
 }
 
 @test "a daemon that stands still for three seconds, has a problem, or was not looked at" {
