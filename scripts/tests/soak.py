@@ -4,7 +4,7 @@
 
     soak.py sample PID COMMAND...	looks once a second at what process PID takes, and at what COMMAND
 				(faultline status -O json) says, until it is ended; a line of JSON each
-    soak.py judge LINES PART	memory, fds, maps, disk, samples, loss: one PART at a time
+    soak.py judge LINES PART	PART: memory, fds, maps, disk or samples
     soak.py table LINES		what was seen, by quarters
 
 After the first third, in which all is seen for the first time, nothing may grow:

@@ -49,7 +49,8 @@ start_churn() {
 	exec 8>"$tmp/churn.in"
 }
 
-# Waits of this contend (those before it had the same process id), those that have ended, and what was lost of anybody's.
+# Waits of this contend, that have ended (those before it had the same process id), and
+# what was lost of anybody's.
 reported() {
 	"$FAULTLINE" report --socket "$tmp/socket" -O json >"$tmp/now" &&
 		jq "([.procs[] | select(.tgid == $target and (.gone | not) and .class == \"mmap_lock\" and

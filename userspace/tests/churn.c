@@ -92,9 +92,11 @@ static void start_contending(pid_t *slot, pid_t pid)
 	if (*slot && waitpid(*slot, NULL, 0) < 0)
 		die("wait");
 	*slot = fork_as(pid);
-	if (*slot < 0)
+	if (*slot < 0 && errno == EEXIST) /* ids have come round: a thread of somebody's has it */
+		*slot = 0;
+	else if (*slot < 0)
 		die("clone3 with a process id of its own");
-	if (!*slot) {
+	else if (!*slot) {
 		contend();
 		_exit(0);
 	}
