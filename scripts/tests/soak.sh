@@ -79,7 +79,7 @@ phase() {
 }
 change() {
 	local end=$((SECONDS + SOAK_S))
-	while [ $SECONDS -lt $end ]; do
+	while [ "$SECONDS" -lt "$end" ]; do
 		phase --hold storm --hold-ms 4000 --waiters 3 --wait-by churn,mincore || return 1
 		phase --hold smaps --hold-ms 50 --waiters 2 --wait-by mprotect,fault || return 1
 		phase --hold mprotect --hold-ms 50 --waiters 4 --wait-by fault || return 1
