@@ -264,7 +264,7 @@ breaker_is_open() { [ "$(fl status -O json | jq .breaker.open)" = true ]; }
 
 @test "the daemon itself cannot write settings" {
 	daemon d observe
-	! grep -q ' /proc/sys ro,' "/proc/$DAEMON/mountinfo"
+	fails grep -q ' /proc/sys ro,' "/proc/$DAEMON/mountinfo"
 	daemon_stop
 	daemon e enforce
 	grep -q ' /proc/sys ro,' "/proc/$DAEMON/mountinfo"
