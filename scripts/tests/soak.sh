@@ -111,8 +111,13 @@ disk_agrees() {
 }
 agrees() { wait_for 10 disk_agrees || { echo "$counted bytes counted, $there there: $(ls -l "$tmp/incidents")"; return 1; }; }
 
+# What it took it gives back when there is nothing to do.
+rss_kib() { sed -n 's/^VmRSS:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$daemon/status"; }
+small() { [ "$(rss_kib)" -le $((16 * 1024)) ]; }
+at_rest() { wait_for 20 small || { echo "it still has $(rss_kib) KiB"; return 1; }; }
+
 [ -e "$O/tests/churn" ] || skip_all "build/tests/churn is not there: run 'make tests'"
-plan 11
+plan 12
 check "the daemon starts" start_daemon
 start_churn
 python3 "$tests/soak.py" sample "$daemon" "$FAULTLINE" status --socket "$tmp/socket" -O json \
@@ -129,6 +134,7 @@ python3 "$tests/soak.py" table "$tmp/looks" | sed 's/^/# /'
 for part in memory fds maps disk samples; do
 	check "bounded, and without a trend: $part" python3 "$tests/soak.py" judge "$tmp/looks" $part
 done
+check "at rest it has at most 16 MiB" at_rest
 check "all records are counted" agrees
 check "every wait is reported or counted as lost" accounted
 accounted | tail -n 1 | sed 's/^/# /'

@@ -223,8 +223,8 @@ drawn() { [ "$(grep -c "class=\"$2" "$3")" -ge "$1" ] || { echo "no $1 $2 in $3"
 	wait_for 10 above snapshot.meta.window_ns $((window + 2500000000))
 	[ "$(n_records)" = 1 ]
 	fails finished
+	lasted=$(($(now_ms) - begin)) # before it ends: it may be over before the clock is read
 	contend_next
-	lasted=$(($(now_ms) - begin))
 	wait_for 10 finished
 	window=$(field snapshot.meta.window_ns)
 	wait_for 10 above snapshot.meta.window_ns $((window + 2500000000))
