@@ -12,6 +12,8 @@
 .DEFAULT_GOAL := all
 
 O       ?= build$(if $(SAN),-asan)
+# One name for one folder: the rules of earlier builds (*.d) call it by the one it had then.
+override O := $(patsubst $(CURDIR)/%,%,$(abspath $(O)))
 CC      ?= gcc
 CLANG   ?= clang-16
 BPFTOOL ?= $(or $(wildcard /usr/sbin/bpftool),bpftool)
@@ -48,7 +50,7 @@ GENERATOR_SRC := $(wildcard userspace/tests/contend*.c)
 TOOLS   := $(if $(GENERATOR_SRC),$(O)/tests/contend) $(O)/tests/faults $(O)/tests/known $(O)/tests/churn \
 	   $(patsubst userspace/tests/%.c,$(O)/tests/%,$(wildcard userspace/tests/meter.c userspace/tests/sample_*.c userspace/tests/bench_*.c))
 
-.PHONY: print-cppflags all tests fuzz deps demo demo-live check lint bench install deb rpm clean help
+.PHONY: print-cppflags all tests plugin fuzz deps demo demo-live check lint bench install deb rpm clean help
 all: $(MAINS:%=$(O)/%)		## faultline, faultlined and faultline-knob
 tests: $(TESTS) $(TOOLS)	## build the unit tests, the contention generator and the benches
 fuzz: $(FUZZERS)		## build the fuzzers
@@ -120,6 +122,7 @@ $(O)/tests/%: userspace/tests/%.c $(O)/libfaultline.a | $(O)/tests
 
 # --- the model, a plugin of QEMU: one object out of all its files
 MODEL_SRC := $(wildcard scripts/model*.c)
+plugin: $(O)/model.so		## build the coherence model
 $(O)/model.so: $(MODEL_SRC) $(wildcard scripts/model*.h) userspace/tests/marker.h | $(O)
 	$(call say,PLUGIN,$@)
 	$(Q)$(CC) $(CFLAGS) -D_GNU_SOURCE -fvisibility=hidden -shared -fPIC $(MODEL_SRC) -lbpf -o $@.tmp.$$$$ && mv $@.tmp.$$$$ $@

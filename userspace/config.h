@@ -46,6 +46,7 @@ struct config {
 	uint32_t incident_max_files; /* MaxFiles=200 */
 	uint64_t incident_max_age_ns; /* MaxAge=90d; 0: any */
 	uint64_t incident_cooldown_ns; /* Cooldown=30s, one process */
+	uint32_t incident_max_rate; /* MaxRate=60 new ones a minute, all processes */
 	char *incident_hook; /* Hook= (empty: off): run for each record */
 	uint64_t incident_hook_timeout_ns; /* HookTimeout=30s */
 	/* [breaker] */

@@ -76,6 +76,8 @@ const struct config_key config_keys[] = {
 	 "Older records are removed, by the wall clock. 0: age alone removes none."},
 	{"incident", "Cooldown", KEY_DURATION, false, AT(incident_cooldown_ns), "30s", 0, DAY,
 	 "No second record of the same process and kind within this time."},
+	{"incident", "MaxRate", KEY_U32, false, AT(incident_max_rate), "60", 1, 100000,
+	 "New records a minute, of all processes together; more are left out and counted."},
 	{"incident", "Hook", KEY_FILE, false, AT(incident_hook), "", 0, 0,
 	 "Program to run for each record, see faultlined(8). Empty: none."},
 	{"incident", "HookTimeout", KEY_DURATION, false, AT(incident_hook_timeout_ns), "30s", SEC_,

@@ -18,7 +18,8 @@ static struct incident_opts incident_opts(const struct config *c)
 				      .max_bytes = c->incident_max_bytes,
 				      .max_files = c->incident_max_files,
 				      .max_age_ns = c->incident_max_age_ns,
-				      .cooldown_ns = c->incident_cooldown_ns};
+				      .cooldown_ns = c->incident_cooldown_ns,
+				      .max_rate = c->incident_max_rate};
 }
 
 int daemon_record_open(struct daemon *d)

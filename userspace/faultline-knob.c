@@ -12,6 +12,7 @@
 #include <cap-ng.h>
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,6 +44,7 @@ static const char usage[] =
 	"      --sysctl-dir DIR  settings (/proc/sys/vm)\n"
 	"      --service         of a service manager, which may end it: ranges, step and\n"
 	"                        what is restored are those of the configuration\n"
+	"      --handover TIME   in an upgrade, how long a value outlasts its daemon (60s)\n"
 	"  -c, --config FILE     that configuration (/etc/faultline/faultline.conf and more)\n"
 	"  -h, --help            print this and exit\n"
 	"\n"
@@ -57,7 +59,8 @@ enum {
 	OPT_EXIT,
 	OPT_RESTART,
 	OPT_DIR,
-	OPT_SERVICE
+	OPT_SERVICE,
+	OPT_HANDOVER
 };
 
 static const struct option options[] = {
@@ -69,6 +72,7 @@ static const struct option options[] = {
 	{"on-restart", required_argument, NULL, OPT_RESTART},
 	{"sysctl-dir", required_argument, NULL, OPT_DIR},
 	{"service", no_argument, NULL, OPT_SERVICE},
+	{"handover", required_argument, NULL, OPT_HANDOVER},
 	{"config", required_argument, NULL, 'c'},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
@@ -78,8 +82,11 @@ struct settings {
 	struct knob_opts opts;
 	bool restore_on_exit;
 	bool service;
+	uint64_t handover_ns;
 	const char *config; /* of the service; NULL: the host's */
 };
+
+static volatile sig_atomic_t hung_up;
 
 static bool parse_range(char *text, struct knob_opts *opts)
 {
@@ -133,6 +140,9 @@ static int parse(int argc, char **argv, struct settings *settings)
 			break;
 		case OPT_SERVICE:
 			settings->service = true;
+			break;
+		case OPT_HANDOVER:
+			good = !units_parse_duration(optarg, &settings->handover_ns);
 			break;
 		case 'c':
 			settings->config = optarg;
@@ -240,28 +250,113 @@ static int refuse(int err, const char *why)
 	return err == -ENOTSUP ? EXIT_KERNEL : EXIT_RUNTIME;
 }
 
+/*
+ * An upgrade restarts the daemon, and for that alone a value that was found under load
+ * need not go back and be found again. Who upgrades makes the file STATE.handover
+ * first: the writer of the daemon that ends leaves the values as they are, until that
+ * of the next one has taken the file away; if none does in time, it restores them.
+ */
+static void handover_path(const struct settings *settings, char path[PATH_MAX])
+{
+	snprintf(path, PATH_MAX, "%s.handover", settings->opts.state_path);
+}
+
+/* One that is older was left by an upgrade at which there was no writer. */
+static bool is_handover(const struct settings *settings)
+{
+	char path[PATH_MAX];
+	struct timespec now;
+	struct stat st;
+	int64_t age_ns;
+
+	handover_path(settings, path);
+	if (!settings->service || lstat(path, &st))
+		return false;
+	clock_gettime(CLOCK_REALTIME, &now);
+	age_ns = (now.tv_sec - st.st_mtim.tv_sec) * 1000000000LL + now.tv_nsec -
+		 st.st_mtim.tv_nsec;
+	return age_ns >= 0 && (uint64_t)age_ns < settings->handover_ns;
+}
+
+static void end_handover(const struct settings *settings)
+{
+	char path[PATH_MAX];
+
+	handover_path(settings, path);
+	if (settings->service && unlink(path) && errno != ENOENT)
+		fprintf(stderr, "faultline-knob: %s: not removed (%s)\n", path, strerror(errno));
+}
+
+static void nap(void)
+{
+	nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+}
+
+static void hand_over(struct settings *settings)
+{
+	char path[PATH_MAX], *why = NULL;
+	struct knob *knob;
+	int err;
+
+	fprintf(stderr, "faultline-knob: an upgrade: values stay for the next daemon\n");
+	while (!hung_up && is_handover(settings))
+		nap();
+	handover_path(settings, path);
+	if (access(path, F_OK))
+		return; /* the next writer has them */
+	fprintf(stderr, "faultline-knob: no daemon came to take the values over\n");
+	end_handover(settings);
+	settings->opts.restore_on_restart = true;
+	err = knob_open(&settings->opts, &knob, &why);
+	if (err)
+		fprintf(stderr, "faultline-knob: not restored: %s\n", why ? why : strerror(-err));
+	else
+		knob_close(knob);
+	free(why);
+}
+
+/* The writer of the daemon before may be about to end. */
+static int open_in_turn(const struct settings *settings, struct knob **ret_knob, char **ret_why)
+{
+	int err = knob_open(&settings->opts, ret_knob, ret_why);
+
+	for (int i = 0; err == -EADDRINUSE && settings->service && !hung_up && i < 100; i++) {
+		nap();
+		free(*ret_why);
+		err = knob_open(&settings->opts, ret_knob, ret_why);
+	}
+	return err;
+}
+
 static int serve(struct settings *settings)
 {
 	char config_why[KNOB_WHY] = "", *why = NULL;
 	struct knob *knob;
 	int err, code;
+	bool keep;
 
 	if (settings->service && take_config(settings, config_why)) {
 		fprintf(stderr, "faultline-knob: %s\n", config_why);
 		return refuse(-EINVAL, config_why);
 	}
-	err = knob_open(&settings->opts, &knob, &why);
+	if (is_handover(settings))
+		settings->opts.restore_on_restart = false;
+	err = open_in_turn(settings, &knob, &why);
 	if (err) {
 		code = refuse(err, why ? why : strerror(-err));
 		free(why);
 		return code;
 	}
+	end_handover(settings);
 	err = knob_wire_serve(knob, STDIN_FILENO);
 	if (err)
 		fprintf(stderr, "faultline-knob: the daemon's socket: %s\n", strerror(-err));
-	if (settings->restore_on_exit)
+	keep = settings->restore_on_exit && is_handover(settings);
+	if (settings->restore_on_exit && !keep)
 		restore_all(knob);
 	knob_close(knob);
+	if (keep)
+		hand_over(settings);
 	return err ? EXIT_RUNTIME : 0;
 }
 
@@ -269,6 +364,7 @@ static int serve(struct settings *settings)
 static void hang_up(int signo)
 {
 	(void)signo;
+	hung_up = 1;
 	shutdown(STDIN_FILENO, SHUT_RDWR);
 }
 
@@ -289,7 +385,8 @@ int main(int argc, char **argv)
 					     .max_step = 8,
 					     .interval_ns = 1000000000,
 					     .restore_on_restart = true},
-				    .restore_on_exit = true};
+				    .restore_on_exit = true,
+				    .handover_ns = 60 * 1000000000ULL};
 	char boot_id[64];
 	int code = parse(argc, argv, &settings);
 

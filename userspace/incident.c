@@ -3,7 +3,7 @@
  * What happened while nobody looked? A record goes to a temporary file, is
  * synced and then renamed, so that a reader sees all of it or nothing, whatever
  * kills the writer; what it left is cleared at the next start. The oldest
- * records make room. It decides nothing but the cooldown.
+ * records make room. It decides nothing but the cooldown and the rate.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +21,7 @@
 #define JUMP_NS	 HOUR_NS /* a clock that is set by this much was wrong, or is now */
 #define DOUBT_NS (24 * HOUR_NS) /* and is not believed for so long */
 
+#define MINUTE_NS   (60 * 1000000000ULL)
 #define N_COOLDOWNS 256 /* processes in cooldown at a time; the oldest gives way */
 
 struct cooldown {
@@ -35,6 +36,8 @@ struct incident_store {
 	struct incident_opts opts;
 	struct incident_stats stats;
 	struct cooldown cooldowns[N_COOLDOWNS];
+	uint64_t minute_ns; /* since when; 0: it has not begun */
+	uint32_t in_minute; /* records that were due since then */
 	unsigned int serial;
 	bool has_clock;
 	uint64_t clock_ns; /* wall clock when the host booted, as it was told last */
@@ -117,6 +120,19 @@ void incident_stats(const struct incident_store *store, struct incident_stats *r
 	*ret_stats = store->stats;
 }
 
+/*
+ * When hundreds of processes freeze at once, the records of the first ones tell what
+ * happened; all of them would push out what there is of other days.
+ */
+static bool is_too_many(struct incident_store *store, uint64_t now_ns)
+{
+	if (!store->minute_ns || now_ns - store->minute_ns >= MINUTE_NS) {
+		store->minute_ns = now_ns ? now_ns : 1;
+		store->in_minute = 0;
+	}
+	return store->opts.max_rate && store->in_minute >= store->opts.max_rate;
+}
+
 bool incident_due(struct incident_store *store, uint32_t tgid, uint64_t start_ns,
 		  enum incident_kind kind, uint64_t now_ns)
 {
@@ -132,11 +148,13 @@ bool incident_due(struct incident_store *store, uint32_t tgid, uint64_t start_ns
 		if (c->since_ns < slot->since_ns)
 			slot = c;
 	}
-	if (slot->since_ns && slot->tgid == tgid && slot->start_ns == start_ns &&
-	    slot->kind == kind && now_ns - slot->since_ns < store->opts.cooldown_ns) {
+	if ((slot->since_ns && slot->tgid == tgid && slot->start_ns == start_ns &&
+	     slot->kind == kind && now_ns - slot->since_ns < store->opts.cooldown_ns) ||
+	    is_too_many(store, now_ns)) {
 		store->stats.suppressed++;
 		return false;
 	}
+	store->in_minute++;
 	*slot = (struct cooldown){tgid, kind, start_ns, now_ns ? now_ns : 1};
 	return true;
 }

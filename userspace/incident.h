@@ -46,6 +46,7 @@ struct incident_opts {
 	uint32_t max_files;
 	uint64_t max_age_ns; /* 0: any */
 	uint64_t cooldown_ns; /* one process, one kind */
+	uint32_t max_rate; /* new records a minute, of all processes; 0: any */
 };
 
 struct incident_store;
@@ -59,7 +60,10 @@ int incident_open(const struct incident_opts *opts, struct incident_store **ret_
 void incident_close(struct incident_store *store); /* NULL-safe */
 void incident_set_opts(struct incident_store *store, const struct incident_opts *opts);
 
-/* Does the cooldown let this process have a record now? If so, it begins anew. */
+/*
+ * Do the cooldown and the rate let this process have a record now? If so, its cooldown
+ * begins anew. now_ns: CLOCK_MONOTONIC or the like.
+ */
 bool incident_due(struct incident_store *store, uint32_t tgid, uint64_t start_ns,
 		  enum incident_kind kind, uint64_t now_ns);
 /*
@@ -80,7 +84,7 @@ int incident_trim(struct incident_store *store, uint64_t now_unix_ns, uint64_t n
 struct incident_stats {
 	uint64_t written; /* records, rewriting not counted */
 	uint64_t failed;
-	uint64_t suppressed; /* by the cooldown */
+	uint64_t suppressed; /* by the cooldown or the rate */
 	uint64_t removed; /* by the bounds */
 	uint32_t files; /* on disk now */
 	uint64_t bytes;

@@ -51,7 +51,7 @@ guest() {
 }
 
 @test "the plugin refuses a file that it cannot write" {
-	make -s -C "$BATS_TEST_DIRNAME/../.." O="$O" "$O/model.so"
+	make -s -C "$BATS_TEST_DIRNAME/../.." O="$O" plugin
 	run timeout 20 qemu-system-x86_64 -display none -nodefaults -plugin "$O/model.so,out=/nowhere/x,dir=/"
 	[ "$status" -ne 0 ]
 	[[ $output == *"out=FILE that can be written"* ]]

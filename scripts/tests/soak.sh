@@ -33,6 +33,7 @@ start_daemon() {
 		Directory=$tmp/incidents
 		Wait=5ms
 		Cooldown=0
+		MaxRate=300
 		MaxFiles=40
 	END
 	"$FAULTLINED" -c "$tmp/conf" "${watch[@]}" 2>"$tmp/log" 9>&- &
@@ -109,7 +110,7 @@ disk_agrees() {
 	counted=$("$FAULTLINE" status --socket "$tmp/socket" -O json | jq .incidents.bytes)
 	[ "$there" = "$counted" ]
 }
-agrees() { wait_for 10 disk_agrees || { echo "$counted bytes counted, $there there: $(ls -l "$tmp/incidents")"; return 1; }; }
+agrees() { wait_for 20 disk_agrees || { echo "$counted bytes counted, $there there: $(ls -l "$tmp/incidents")"; return 1; }; }
 
 # What it took it gives back when there is nothing to do.
 rss_kib() { sed -n 's/^VmRSS:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$daemon/status"; }

@@ -304,7 +304,8 @@ knob_is() { [ "$(fl report -O json | jq -r '.meta.speculation | "\(.backoff_max)
 # As faultline-knob.socket and faultline-knob@.service do it.
 writer() {
 	systemd-socket-activate --seqpacket --accept --inetd -l "$DIR/writer" "$O/faultline-knob" --service \
-		--config "$DIR/conf.d" --state "$STATE" --sysctl-dir "$VM" >"$DIR/log.writer" 2>&1 3>&- &
+		--config "${CONF_W:-$DIR/conf.d}" --state "$STATE" --sysctl-dir "$VM" --handover "${HANDOVER:-1min}" \
+		>"$DIR/log.writer" 2>&1 3>&- &
 	WRITER=$!
 	PIDS+=("$WRITER")
 	wait_for 5 test -S "$DIR/writer"
@@ -339,6 +340,70 @@ writer() {
 	PIDS+=("$DAEMON")
 	wait_for 15 said "nothing will be changed: .*conf.d:.*Nonsense"
 	kill -TERM "$DAEMON"
+}
+
+# started: a daemon whose writer is the service, on what an earlier one has left.
+started() {
+	left
+	printf '[policy]\nOnRestart=keep\n' >"$DIR/conf.w"
+	CALM=1h daemon d enforce "Writer=$DIR/writer"
+	wait_for 5 has '.knobs[0].original' 64
+	printf '[policy]\n' >"$DIR/conf.w"
+}
+# Every value that the setting had, once each, until the file "seen.end" is there.
+watch_values() {
+	until [ -e "$DIR/seen.end" ]; do cat "$VM/spf_backoff_max"; done | uniq >"$DIR/seen" &
+	PIDS+=($!)
+}
+
+@test "a value outlasts an upgrade, and goes back at a restart that is none" {
+	printf '[policy]\n' >"$DIR/conf.w"
+	CONF_W=$DIR/conf.w writer
+	started
+	watch_values
+	watcher=$!
+	touch "$STATE.handover"
+	daemon_stop
+	[ -e "$STATE.handover" ]
+	is spf_backoff_max 8
+	CALM=1h daemon d enforce "Writer=$DIR/writer"
+	wait_for 5 has '.knobs[0].original' 64
+	[ ! -e "$STATE.handover" ]
+	wait_for 5 one_writer
+	touch "$DIR/seen.end"
+	wait "$watcher"
+	[ "$(cat "$DIR/seen")" = 8 ]
+	daemon_stop
+	wait_for 5 is spf_backoff_max 64
+	# left by an upgrade without a writer, long ago
+	started
+	touch -d '-2 minutes' "$STATE.handover"
+	daemon_stop
+	wait_for 5 is spf_backoff_max 64
+}
+one_writer() { [ "$(pgrep -c -x -P "$WRITER" faultline-knob)" = 1 ]; }
+
+@test "an upgrade after which no daemon comes leaves the original" {
+	printf '[policy]\n' >"$DIR/conf.w"
+	HANDOVER=2s CONF_W=$DIR/conf.w writer
+	started
+	touch "$STATE.handover"
+	daemon_stop
+	is spf_backoff_max 8
+	wait_for 10 is spf_backoff_max 64
+	[ ! -e "$STATE.handover" ]
+	grep -q 'no daemon came' "$DIR/log.writer"
+	# and at once, when the service is stopped
+	pkill -KILL -P "$WRITER" || true
+	kill "$WRITER"
+	CONF_W=$DIR/conf.w writer
+	started
+	touch "$STATE.handover"
+	knob=$(pgrep -x -P "$WRITER" faultline-knob)
+	daemon_stop
+	is spf_backoff_max 8
+	kill -TERM "$knob"
+	wait_for 5 is spf_backoff_max 64
 }
 
 @test "without the service the daemon runs, and says what is missing" {

@@ -455,6 +455,31 @@ static void test_cooldown(void **state)
 	incident_close(store);
 }
 
+/* Of all processes together, by the minute; what the cooldown refuses does not count. */
+static void test_rate(void **state)
+{
+	struct incident_opts opts = {.dir = *state,
+				     .max_bytes = 1 << 20,
+				     .max_files = 10,
+				     .cooldown_ns = 300 * S,
+				     .max_rate = 3};
+	struct incident_store *store;
+	struct incident_stats stats;
+
+	assert_int_equal(incident_open(&opts, &store), 0);
+	assert_true(incident_due(store, 1, 1, INCIDENT_WAIT, 100 * S));
+	assert_false(incident_due(store, 1, 1, INCIDENT_WAIT, 101 * S));
+	assert_true(incident_due(store, 2, 1, INCIDENT_WAIT, 102 * S));
+	assert_true(incident_due(store, 3, 1, INCIDENT_RATIO, 103 * S));
+	assert_false(incident_due(store, 4, 1, INCIDENT_WAIT, 104 * S));
+	assert_false(incident_due(store, 4, 1, INCIDENT_WAIT, 160 * S - 1));
+	/* it was refused for others: no cooldown of its own has begun */
+	assert_true(incident_due(store, 4, 1, INCIDENT_WAIT, 160 * S));
+	incident_stats(store, &stats);
+	assert_int_equal(stats.suppressed, 3);
+	incident_close(store);
+}
+
 static void test_full_disk(void **state)
 {
 	struct incident_store *store;
@@ -536,6 +561,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_broken_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_load, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cooldown, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_rate, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_full_disk, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_folder_that_cannot_be_made, setup, teardown),
 	};
