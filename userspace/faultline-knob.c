@@ -273,8 +273,7 @@ static bool is_handover(const struct settings *settings)
 	if (!settings->service || lstat(path, &st))
 		return false;
 	clock_gettime(CLOCK_REALTIME, &now);
-	age_ns = (now.tv_sec - st.st_mtim.tv_sec) * 1000000000LL + now.tv_nsec -
-		 st.st_mtim.tv_nsec;
+	age_ns = (now.tv_sec - st.st_mtim.tv_sec) * 1000000000LL + now.tv_nsec - st.st_mtim.tv_nsec;
 	return age_ns >= 0 && (uint64_t)age_ns < settings->handover_ns;
 }
 

@@ -364,7 +364,8 @@ static void put_result(const struct writer *w, const char *name, const char *res
 static void put_service(const struct writer *w, const struct render_service *service)
 {
 	family(w, "incidents", "counter", NULL,
-	       "Incidents: recorded, not recorded for an error, or left out by the cooldown or the rate.");
+	       "Incidents: recorded, not recorded for an error, or left out by the cooldown or the "
+	       "rate.");
 	put_result(w, "incidents_total", "written", service->incidents_written);
 	put_result(w, "incidents_total", "failed", service->incidents_failed);
 	put_result(w, "incidents_total", "suppressed", service->incidents_suppressed);
