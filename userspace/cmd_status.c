@@ -52,10 +52,13 @@ static void put_incidents(FILE *out, const json_t *incidents)
 		fputs("incidents    off\n", out);
 		return;
 	}
-	fprintf(out, "incidents    %llu on disk (%s) in %s; %llu written, %llu failed%s%s\n",
+	fprintf(out,
+		"incidents    %llu on disk (%s) in %s; %llu written, %llu left out, %llu "
+		"failed%s%s\n",
 		(unsigned long long)number(incidents, "files"),
 		units_format_size(size, number(incidents, "bytes")), text(incidents, "directory"),
 		(unsigned long long)number(incidents, "written"),
+		(unsigned long long)number(incidents, "suppressed"),
 		(unsigned long long)number(incidents, "failed"),
 		*text(incidents, "error") ? ": " : "", text(incidents, "error"));
 }
