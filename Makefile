@@ -13,7 +13,7 @@
 
 O       ?= build$(if $(SAN),-asan)
 # One name for one folder: the rules of earlier builds (*.d) call it by the one it had then.
-override O := $(patsubst $(CURDIR)/%,%,$(abspath $(O)))
+override O := $(if $(filter /%,$(O)),$(patsubst $(CURDIR)/%,%,$(abspath $(O))),$(O))
 CC      ?= gcc
 CLANG   ?= clang-16
 BPFTOOL ?= $(or $(wildcard /usr/sbin/bpftool),bpftool)

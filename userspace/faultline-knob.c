@@ -82,6 +82,7 @@ struct settings {
 	struct knob_opts opts;
 	bool restore_on_exit;
 	bool service;
+	bool enforce; /* of the service: the mode */
 	uint64_t handover_ns;
 	const char *config; /* of the service; NULL: the host's */
 };
@@ -185,6 +186,7 @@ static int take_config(struct settings *settings, char why[KNOB_WHY])
 	opts->max_step = config->policy_max_step;
 	settings->restore_on_exit = !strcmp(config->policy_on_exit, "restore");
 	opts->restore_on_restart = !strcmp(config->policy_on_restart, "restore");
+	settings->enforce = !strcmp(config->policy_mode, "enforce");
 	config_free(config);
 	return 0;
 }
@@ -254,7 +256,7 @@ static int refuse(int err, const char *why)
  * An upgrade restarts the daemon, and for that alone a value that was found under load
  * need not go back and be found again. Who upgrades makes the file STATE.handover
  * first: the writer of the daemon that ends leaves the values as they are, until that
- * of the next one has taken the file away; if none does in time, it restores them.
+ * of the next one has taken the file away, and has the record; else it restores them.
  */
 static void handover_path(const struct settings *settings, char path[PATH_MAX])
 {
@@ -293,24 +295,23 @@ static void nap(void)
 
 static void hand_over(struct settings *settings)
 {
-	char path[PATH_MAX], *why = NULL;
 	struct knob *knob;
+	char *why = NULL;
 	int err;
 
 	fprintf(stderr, "faultline-knob: an upgrade: values stay for the next daemon\n");
 	while (!hung_up && is_handover(settings))
 		nap();
-	handover_path(settings, path);
-	if (access(path, F_OK))
-		return; /* the next writer has them */
-	fprintf(stderr, "faultline-knob: no daemon came to take the values over\n");
-	end_handover(settings);
+	/* the file may be gone for another reason: only the record's lock tells of a writer */
 	settings->opts.restore_on_restart = true;
 	err = knob_open(&settings->opts, &knob, &why);
-	if (err)
-		fprintf(stderr, "faultline-knob: not restored: %s\n", why ? why : strerror(-err));
-	else
+	if (!err) {
+		fprintf(stderr, "faultline-knob: no daemon has taken the values over: restored\n");
+		end_handover(settings);
 		knob_close(knob);
+	} else if (err != -EADDRINUSE) {
+		fprintf(stderr, "faultline-knob: not restored: %s\n", why ? why : strerror(-err));
+	}
 	free(why);
 }
 
@@ -338,7 +339,8 @@ static int serve(struct settings *settings)
 		fprintf(stderr, "faultline-knob: %s\n", config_why);
 		return refuse(-EINVAL, config_why);
 	}
-	if (is_handover(settings))
+	/* advise sets nothing by itself, and so takes nothing back */
+	if (settings->enforce && is_handover(settings))
 		settings->opts.restore_on_restart = false;
 	err = open_in_turn(settings, &knob, &why);
 	if (err) {

@@ -29,6 +29,8 @@ struct cooldown {
 	enum incident_kind kind;
 	uint64_t start_ns;
 	uint64_t since_ns; /* 0: free */
+	bool refused; /* by the rate, in this minute: no record, and no cooldown after it */
+	bool counted; /* as left out, once for this time */
 };
 
 struct incident_store {
@@ -122,40 +124,65 @@ void incident_stats(const struct incident_store *store, struct incident_stats *r
 
 /*
  * When hundreds of processes freeze at once, the records of the first ones tell what
- * happened; all of them would push out what there is of other days.
+ * happened; the others would cost time, and push out what there is of other days.
  */
-static bool is_too_many(struct incident_store *store, uint64_t now_ns)
+static bool is_too_many(const struct incident_store *store)
 {
-	if (!store->minute_ns || now_ns - store->minute_ns >= MINUTE_NS) {
-		store->minute_ns = now_ns ? now_ns : 1;
-		store->in_minute = 0;
-	}
 	return store->opts.max_rate && store->in_minute >= store->opts.max_rate;
 }
 
-bool incident_due(struct incident_store *store, uint32_t tgid, uint64_t start_ns,
-		  enum incident_kind kind, uint64_t now_ns)
+static void begin_minute(struct incident_store *store, uint64_t now_ns)
+{
+	if (store->minute_ns && now_ns - store->minute_ns < MINUTE_NS)
+		return;
+	store->minute_ns = now_ns ? now_ns : 1;
+	store->in_minute = 0;
+	for (size_t i = 0; i < N_COOLDOWNS; i++)
+		if (store->cooldowns[i].refused)
+			store->cooldowns[i].since_ns = 0;
+}
+
+/* A process's, or one to take for it: a free one, or the oldest. */
+static struct cooldown *find_slot(struct incident_store *store, uint32_t tgid, uint64_t start_ns,
+				  enum incident_kind kind)
 {
 	struct cooldown *slot = &store->cooldowns[0];
 
 	for (size_t i = 0; i < N_COOLDOWNS; i++) {
 		struct cooldown *c = &store->cooldowns[i];
 
-		if (c->since_ns && c->tgid == tgid && c->start_ns == start_ns && c->kind == kind) {
-			slot = c;
-			break;
-		}
+		if (c->since_ns && c->tgid == tgid && c->start_ns == start_ns && c->kind == kind)
+			return c;
 		if (c->since_ns < slot->since_ns)
 			slot = c;
 	}
-	if ((slot->since_ns && slot->tgid == tgid && slot->start_ns == start_ns &&
-	     slot->kind == kind && now_ns - slot->since_ns < store->opts.cooldown_ns) ||
-	    is_too_many(store, now_ns)) {
-		store->stats.suppressed++;
-		return false;
-	}
+	*slot = (struct cooldown){.tgid = tgid, .kind = kind, .start_ns = start_ns};
+	return slot;
+}
+
+/* A wait that lasts asks again and again. */
+static bool leave_out(struct incident_store *store, struct cooldown *slot)
+{
+	store->stats.suppressed += !slot->counted;
+	slot->counted = true;
+	return false;
+}
+
+bool incident_due(struct incident_store *store, uint32_t tgid, uint64_t start_ns,
+		  enum incident_kind kind, uint64_t now_ns)
+{
+	struct cooldown *slot;
+
+	begin_minute(store, now_ns);
+	slot = find_slot(store, tgid, start_ns, kind);
+	if (slot->refused || (slot->since_ns && now_ns - slot->since_ns < store->opts.cooldown_ns))
+		return leave_out(store, slot);
+	slot->since_ns = now_ns ? now_ns : 1;
+	slot->counted = false;
+	slot->refused = is_too_many(store);
+	if (slot->refused)
+		return leave_out(store, slot);
 	store->in_minute++;
-	*slot = (struct cooldown){tgid, kind, start_ns, now_ns ? now_ns : 1};
 	return true;
 }
 

@@ -84,7 +84,7 @@ int incident_trim(struct incident_store *store, uint64_t now_unix_ns, uint64_t n
 struct incident_stats {
 	uint64_t written; /* records, rewriting not counted */
 	uint64_t failed;
-	uint64_t suppressed; /* by the cooldown or the rate */
+	uint64_t suppressed; /* by the cooldown or the rate: a process and kind once in its time */
 	uint64_t removed; /* by the bounds */
 	uint32_t files; /* on disk now */
 	uint64_t bytes;

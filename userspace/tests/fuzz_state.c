@@ -50,7 +50,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	err = knob_state_read(path, BOOT, records);
 	if (!err)
 		write_and_read(records);
-	else if ((err != -ENOENT && err != -EPROTO) || memcmp(records, before, sizeof(records)) != 0)
+	else if ((err != -ENOENT && err != -EPROTO) ||
+		 memcmp(records, before, sizeof(records)) != 0)
 		abort();
 	close(fd);
 	return 0;

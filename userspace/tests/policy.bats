@@ -342,17 +342,17 @@ writer() {
 	kill -TERM "$DAEMON"
 }
 
-# started: a daemon whose writer is the service, on what an earlier one has left.
+# started [MODE]: a daemon whose writer is the service, on what an earlier one has left.
 started() {
 	left
 	printf '[policy]\nOnRestart=keep\n' >"$DIR/conf.w"
 	CALM=1h daemon d enforce "Writer=$DIR/writer"
 	wait_for 5 has '.knobs[0].original' 64
-	printf '[policy]\n' >"$DIR/conf.w"
+	printf '[policy]\nMode=%s\n' "${1:-enforce}" >"$DIR/conf.w"
 }
 # Every value that the setting had, once each, until the file "seen.end" is there.
 watch_values() {
-	until [ -e "$DIR/seen.end" ]; do cat "$VM/spf_backoff_max"; done | uniq >"$DIR/seen" &
+	until [ -e "$DIR/seen.end" ]; do cat "$VM/spf_backoff_max"; done | uniq >"$DIR/seen" 3>&- &
 	PIDS+=($!)
 }
 
@@ -380,6 +380,13 @@ watch_values() {
 	touch -d '-2 minutes' "$STATE.handover"
 	daemon_stop
 	wait_for 5 is spf_backoff_max 64
+	# who will set nothing has nothing to take over
+	started advise
+	touch "$STATE.handover"
+	daemon_stop
+	is spf_backoff_max 8
+	daemon d advise "Writer=$DIR/writer"
+	wait_for 5 is spf_backoff_max 64
 }
 one_writer() { [ "$(pgrep -c -x -P "$WRITER" faultline-knob)" = 1 ]; }
 
@@ -392,7 +399,7 @@ one_writer() { [ "$(pgrep -c -x -P "$WRITER" faultline-knob)" = 1 ]; }
 	is spf_backoff_max 8
 	wait_for 10 is spf_backoff_max 64
 	[ ! -e "$STATE.handover" ]
-	grep -q 'no daemon came' "$DIR/log.writer"
+	grep -q 'no daemon has taken the values over' "$DIR/log.writer"
 	# and at once, when the service is stopped
 	pkill -KILL -P "$WRITER" || true
 	kill "$WRITER"
