@@ -330,6 +330,9 @@ int incident_write(struct incident_store *store, struct incident *incident, cons
 		store->stats.failed++;
 		if (fresh)
 			incident->id[0] = '\0';
+		/* a disk that was full until now does not leave this minute without a record */
+		if (fresh && store->in_minute)
+			store->in_minute--;
 		return err;
 	}
 	store->stats.written += fresh;

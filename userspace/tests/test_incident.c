@@ -455,14 +455,19 @@ static void test_cooldown(void **state)
 	incident_close(store);
 }
 
-/* Of all processes together, by the minute; what the cooldown refuses does not count. */
+/*
+ * Of all processes together, by the minute; what the cooldown refuses, or the disk,
+ * does not count.
+ */
 static void test_rate(void **state)
 {
 	struct incident_opts opts = {.dir = *state,
-				     .max_bytes = 1 << 20,
+				     .max_bytes = 1000,
 				     .max_files = 10,
 				     .cooldown_ns = 300 * S,
 				     .max_rate = 3};
+	struct incident in = sample(0);
+	json_t *too_big = snapshot_of(2000);
 	struct incident_store *store;
 	struct incident_stats stats;
 
@@ -475,8 +480,15 @@ static void test_rate(void **state)
 	assert_false(incident_due(store, 4, 1, INCIDENT_WAIT, 160 * S - 1));
 	/* it was refused for others: no cooldown of its own has begun */
 	assert_true(incident_due(store, 4, 1, INCIDENT_WAIT, 160 * S));
+	assert_int_equal(incident_write(store, &in, too_big), -EFBIG);
+	assert_true(incident_due(store, 5, 1, INCIDENT_WAIT, 161 * S));
+	assert_true(incident_due(store, 6, 1, INCIDENT_WAIT, 161 * S));
+	assert_true(incident_due(store, 7, 1, INCIDENT_WAIT, 161 * S));
+	assert_false(incident_due(store, 8, 1, INCIDENT_WAIT, 161 * S));
+	json_decref(too_big);
 	incident_stats(store, &stats);
-	assert_int_equal(stats.suppressed, 2); /* of process 1, and once of 4, which asked twice */
+	assert_int_equal(stats.suppressed,
+			 3); /* of process 1, of 8, and once of 4, which asked twice */
 	incident_close(store);
 }
 
