@@ -221,6 +221,19 @@ static int open_socket(struct daemon *d)
 	return EXIT_RUNTIME;
 }
 
+/*
+ * libbpf parses the kernel's BTF, megabytes, for one object after the other: as long as
+ * they load what is freed is kept, since pages that come anew each time were most of
+ * the time it took to get ready. After that snapshots go back to the system.
+ */
+static void keep_memory(bool loading)
+{
+	mallopt(M_MMAP_THRESHOLD, loading ? 32 << 20 : 64 << 10);
+	mallopt(M_TRIM_THRESHOLD, loading ? 64 << 20 : 128 << 10);
+	if (!loading)
+		malloc_trim(0);
+}
+
 static int open_session(struct daemon *d)
 {
 	struct session_opts opts;
@@ -230,11 +243,12 @@ static int open_session(struct daemon *d)
 	config_session_opts(d->config, &opts);
 	opts.pids = d->opts.pids;
 	opts.n_pids = d->opts.n_pids;
+	keep_memory(true);
 	err = session_open(&opts, &d->session, &why);
+	keep_memory(false);
 	if (err)
 		return give_up(d, err, why);
 	session_on_wait(d->session, on_wait, wants_wait, d);
-	malloc_trim(0); /* libbpf has parsed megabytes of BTF and freed them */
 	err = loop_add(d->loop, session_fd(d->session), EPOLLIN, on_session, d, &d->session_source);
 	return err ? give_up(d, err, NULL) : 0;
 }
@@ -374,8 +388,6 @@ int daemon_run(const struct daemon_opts *opts)
 	if (!d)
 		return EXIT_RUNTIME;
 	mallopt(M_ARENA_MAX, 1);
-	mallopt(M_MMAP_THRESHOLD, 64 << 10); /* snapshots go back to the system */
-	mallopt(M_TRIM_THRESHOLD, 128 << 10);
 	signal(SIGPIPE, SIG_IGN);
 	d->opts = *opts;
 	d->start_ns = daemon_now_ns();
