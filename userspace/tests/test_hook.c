@@ -325,7 +325,7 @@ static void test_inherits_nothing(void **state)
 	       "readlink /proc/self/fd/0; grep -E 'Cap(Inh|Prm|Eff|Amb)|NoNewPrivs|SigBlk|SigIgn' "
 	       "/proc/self/status;"
 	       "cat /proc/self/oom_score_adj; env | grep -v -e ^PWD= -e ^_=",
-	       S);
+	       30 * S);
 	run(f, "1");
 	until(f, 1, 0);
 	content(f, "out", text, sizeof(text));
