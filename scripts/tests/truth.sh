@@ -71,10 +71,28 @@ khugepaged() {
 	check "$@"
 }
 
+# The kernel's flusher sends what the generator holds by: a machine under load has it always at work.
+beside_flusher() {
+	local flushers=() judged=0
+	for _ in 1 2 3 4 5; do
+		while :; do sync; done 9>&- &
+		flushers+=($!)
+	done
+	pids+=("${flushers[@]}")
+	agrees "$@" || judged=$?
+	kill "${flushers[@]}"
+	wait "${flushers[@]}" 2>/dev/null
+	return $judged
+}
+flushed() {
+	[ -n "${FAULTLINE_KERNEL:-}" ] || { skip "$1" "writes back what the whole host has: only in a test guest"; return; }
+	check "$@"
+}
+
 # A writer is known while it holds, or since it got the lock; a reader since it let go.
 known=exact,release,hint
 [ "$(feature release state)" != on ] || known=release,exact
-plan 21
+plan 23
 check "munmap of a large range holds up writers" agrees munmap $known 2000 --hold munmap --waiters 1
 check "mmap over a large range holds up readers" agrees mmap $known 2000 --hold mmap
 check "mprotect of a large range holds up readers" agrees mprotect $known 2000 --hold mprotect
@@ -90,7 +108,7 @@ check "two writers behind smaps" agrees procfs $known 2000 --hold smaps --waiter
 check "faults behind a writer behind smaps" agrees procfs $known 2000 --hold smaps --wait-by mprotect,fault --waiters 4
 khugepaged "khugepaged holds up writers" agrees khugepaged $known 100 --hold khugepaged --waiters 1
 if [ ! -e /dev/fuse ] && ! modprobe fuse; then
-	for name in "exactly held for writing" "exactly downgraded" "exactly held by a reader" "exact chain" "exact mix" "fault"; do
+	for name in "exactly held for writing" "exactly downgraded" "exactly held by a reader" "exact chain" "exact mix" "flusher, write" "flusher, downgraded" "fault"; do
 		skip "$name" "no /dev/fuse"
 	done
 else
@@ -101,6 +119,9 @@ else
 		--wait-by mprotect,fault --waiters 4
 	check "exactly held, with all kinds of waiters" agrees mmap $known 2000 --hold fuse-write \
 		--wait-by mincore,mprotect,process_vm_readv,fault,procmem --waiters 10
+	flushed "exactly held for writing, beside the flusher" beside_flusher mmap $known 2000 --hold fuse-write --rounds 200 --hold-ms 5
+	flushed "exactly downgraded, beside the flusher" beside_flusher munmap $known 2000 --hold fuse-munmap \
+		--waiters 1 --rounds 50 --hold-ms 5
 	writer_behind_fault
 fi
 spun_waits

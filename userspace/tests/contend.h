@@ -74,6 +74,8 @@ struct ctl {
 	char *fuse_map;
 	uint64_t hold_ns; /* of this round, where it is up to us */
 	uint32_t stall; /* server: keep the next request of the kind that is held */
+	uint32_t tries; /* to hold by such a request, all rounds */
+	uint32_t backs; /* the last try that is over */
 	struct waiter waiters[MAX_WAITERS];
 };
 
@@ -165,6 +167,8 @@ void gate_set(uint32_t *gate, uint32_t value);
 /* False when deadline_s (0: none) passed first. */
 bool gate_wait(uint32_t *gate, uint32_t value, unsigned int deadline_s);
 uint64_t now_ns(void);
+/* Does it sleep, interruptibly or not? */
+bool role_waits(pid_t pid, pid_t tid);
 pid_t own_tid(void);
 void die(const char *what) __attribute__((noreturn));
 

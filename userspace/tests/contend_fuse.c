@@ -13,8 +13,9 @@
  *		with the VMA's lock where there is one, else with mmap_lock.
  *
  * The request that reaches the server proves that the lock is held, and it
- * stays held until the server answers; but a fault begins only then. Speaks the
- * raw protocol of /dev/fuse, and no more of it than these need.
+ * stays held until the server answers; but a fault begins only then. The kernel's
+ * own flusher sends the same requests, with no lock held: hence the holder's tries.
+ * Speaks the raw protocol of /dev/fuse, and no more of it than these need.
  */
 #include "contend.h"
 
@@ -112,12 +113,32 @@ static void reply_lookup(uint64_t unique, const char *name)
 		reply(unique, 0, &out, sizeof(out));
 }
 
+/*
+ * Did the holder send this? Then it sleeps in the call until we answer. Was it the flusher,
+ * the holder is back from the call without having waited for us.
+ */
+static bool is_of_holder(void)
+{
+	uint32_t try = __atomic_load_n(&ctl->tries, __ATOMIC_ACQUIRE);
+	bool sleeps;
+
+	do {
+		sleeps = role_waits(ctl->holder_pid, ctl->holder_tid);
+		if (try && __atomic_load_n(&ctl->backs, __ATOMIC_ACQUIRE) == try)
+			return false;
+		sched_yield();
+	} while (try && !sleeps);
+	return true;
+}
+
 /* The lock is held now, by the task that sent this: wait for leave to answer. */
 static void keep_back(int release_fd)
 {
 	uint64_t n;
 
 	__atomic_store_n(&ctl->stall, 0, __ATOMIC_RELEASE);
+	if (!is_of_holder())
+		return;
 	ctl->t0 = now_ns();
 	gate_set(&ctl->armed_gate, ctl->round);
 	if (read(release_fd, &n, sizeof(n)) != sizeof(n))
@@ -273,29 +294,50 @@ static void stall_and_dirty(uint32_t opcode)
 	*(volatile char *)page_of_round() = 1;
 }
 
-static void map_and_write_back(void)
+static void map_and_write_back(char *page)
 {
 	static char *at;
 	int fixed = at ? MAP_FIXED : 0;
 
+	(void)page; /* it is dirty, which is all that is needed */
 	at = mmap(at, PAGE, PROT_READ, MAP_PRIVATE | fixed, direct_fd, 0);
 	if (at == MAP_FAILED)
 		die("private mmap of " FUSE_FILE);
 }
 
+static void unmap_and_send_times(char *page)
+{
+	if (munmap(page, PAGE))
+		die("munmap of a FUSE page");
+}
+
+/* Until it was held: the flusher may have left nothing to send, or have sent it itself. */
+static void try_to_hold(uint32_t opcode, void (*call)(char *page))
+{
+	char *page = page_of_round();
+
+	for (int i = 0; i < STEP_PAGES; i++, page += PAGE) {
+		__atomic_store_n(&ctl->stall, 0, __ATOMIC_RELEASE);
+		*(volatile char *)page = 1;
+		__atomic_add_fetch(&ctl->tries, 1, __ATOMIC_RELEASE); /* before it is kept back */
+		stall_next(opcode);
+		call(page);
+		__atomic_store_n(&ctl->backs, ctl->tries, __ATOMIC_RELEASE);
+		if (__atomic_load_n(&ctl->armed_gate, __ATOMIC_ACQUIRE) == ctl->round)
+			return;
+	}
+	errno = EBUSY;
+	die("hold by a FUSE request (the kernel's flusher was quicker)");
+}
+
 void fuse_hold_write(void)
 {
-	do {
-		stall_and_dirty(FUSE_WRITE);
-		map_and_write_back();
-	} while (__atomic_load_n(&ctl->stall, __ATOMIC_ACQUIRE)); /* it was clean again */
+	try_to_hold(FUSE_WRITE, map_and_write_back);
 }
 
 void fuse_hold_munmap(void)
 {
-	stall_and_dirty(FUSE_SETATTR);
-	if (munmap(page_of_round(), PAGE))
-		die("munmap of a FUSE page");
+	try_to_hold(FUSE_SETATTR, unmap_and_send_times);
 }
 
 void fuse_hold_read(void)
@@ -351,6 +393,6 @@ void fuse_hold_herd(void)
 	go_first();
 	while (now_ns() < end_ns) {
 		*(volatile char *)ctl->fuse_map = 1;
-		map_and_write_back();
+		map_and_write_back(ctl->fuse_map);
 	}
 }

@@ -206,17 +206,29 @@ size_t role_spawn_all(pid_t *pids, int fuse_fd, int release_fd)
 	return n;
 }
 
-bool role_sleeps(const struct waiter *w)
+/* As in its stat, which does not take mmap_lock; 0: it is not there. */
+static char state_of(pid_t pid, pid_t tid)
 {
 	char path[64], line[512], *state;
 	FILE *file;
 
-	/* Does not take mmap_lock. 'D': not at a gate, which is 'S', but in the kernel. */
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", w->pid, w->tid);
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", pid, tid);
 	file = fopen(path, "re");
 	if (!file)
-		return false;
+		return 0;
 	state = fgets(line, sizeof(line), file) ? strrchr(line, ')') : NULL;
 	fclose(file);
-	return state && state[1] == ' ' && state[2] == 'D';
+	return state && state[1] == ' ' ? state[2] : 0;
+}
+
+bool role_sleeps(const struct waiter *w)
+{
+	return state_of(w->pid, w->tid) == 'D'; /* not at a gate, which is 'S', but in the kernel */
+}
+
+bool role_waits(pid_t pid, pid_t tid)
+{
+	char state = state_of(pid, tid);
+
+	return state == 'D' || state == 'S';
 }
