@@ -103,7 +103,7 @@ struct fl_config {
 	__u32 holders; /* look at the holder */
 	__u32 releases; /* release.bpf.c is attached */
 	__u32 nr_shards; /* 1..FL_NR_SHARDS */
-	__u32 pad;
+	__u32 wake_bytes; /* with so much in the ring userspace is woken */
 };
 _Static_assert(sizeof(struct fl_config) == 56, "fl_config");
 

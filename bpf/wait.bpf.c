@@ -151,9 +151,20 @@ int BPF_PROG(who_starts_to_wait, void *lock, unsigned int flags)
 	return 0;
 }
 
-static __always_inline void send_event(const struct fl_waiter *w, const struct fl_stat *stat,
-				       const struct fl_stack_key *key, __u64 begin, __u64 now,
-				       int ret, const char *holder_comm)
+/*
+ * A wakeup for each event would cost more than all the rest: an interrupt here and a
+ * context switch there. Userspace looks by itself, four times a second.
+ */
+static __always_inline __u64 wakeup(const struct fl_config *cfg)
+{
+	return bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) >= cfg->wake_bytes
+		       ? BPF_RB_FORCE_WAKEUP
+		       : BPF_RB_NO_WAKEUP;
+}
+
+static __always_inline void send_event(const struct fl_config *cfg, const struct fl_waiter *w,
+				       const struct fl_stat *stat, const struct fl_stack_key *key,
+				       __u64 begin, __u64 now, int ret, const char *holder_comm)
 {
 	struct fl_event *e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
 
@@ -174,7 +185,7 @@ static __always_inline void send_event(const struct fl_waiter *w, const struct f
 		__builtin_memcpy(e->comm, stat->comm, sizeof(e->comm));
 	__builtin_memcpy(e->holder_comm, holder_comm, FL_COMM_LEN);
 	bpf_get_current_comm(e->waiter_comm, sizeof(e->waiter_comm));
-	bpf_ringbuf_submit(e, 0);
+	bpf_ringbuf_submit(e, wakeup(cfg));
 }
 
 /* NULL: there is no room, which is counted. */
@@ -250,6 +261,6 @@ int BPF_PROG(who_stops_to_wait, void *lock, int ret)
 	if (ns >= cfg->stack_min_ns || ns >= hot_ns)
 		add_stacks(ctx, cfg, w, now, ns, &stack);
 	if (ns >= cfg->event_min_ns || ns >= hot_ns)
-		send_event(w, stat, &stack, begin, now, ret, holder_comm);
+		send_event(cfg, w, stat, &stack, begin, now, ret, holder_comm);
 	return 0;
 }

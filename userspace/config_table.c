@@ -139,7 +139,7 @@ const struct config_key config_keys[] = {
 	{"metrics", "PerProcess", KEY_BOOL, false, AT(metrics_per_process), "no", 0, 0,
 	 "Series of hot processes, by comm."},
 	{"daemon", "Interval", KEY_DURATION, false, AT(interval_ns), "250ms", 50 * MS, SEC_,
-	 "How often to look for waits that have not ended."},
+	 "How often to look at single waits, and for those that have not ended."},
 	{"daemon", "LogLevel", KEY_LEVEL, false, AT(log_level), "info", 0, 0,
 	 "err, warning, info or debug."},
 };

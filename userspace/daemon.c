@@ -164,21 +164,31 @@ static bool wants_wait(void *arg, uint64_t dur_ns)
 	       (d->config->incidents && dur_ns >= d->config->incident_wait_ns);
 }
 
-static void on_session(void *arg, uint32_t events)
+/* What it does not get done it goes on with after the others' turn. */
+static void on_drain(void *arg)
 {
 	struct daemon *d = arg;
 	int err = session_drain(d->session);
 
-	(void)events;
 	if (err < 0)
 		log_problem(&d->log, "drain", "single waits cannot be read: %s", strerror(-err));
+	else if (err > 0)
+		loop_timer_set(d->drain_timer, 1, 0);
+}
+
+static void on_session(void *arg, uint32_t events)
+{
+	(void)events;
+	on_drain(arg);
 }
 
 static void on_poll(void *arg)
 {
 	struct daemon *d = arg;
-	int err = session_poll(d->session);
+	int err;
 
+	on_drain(d);
+	err = session_poll(d->session);
 	if (err < 0)
 		log_problem(&d->log, "poll", "unfinished waits cannot be read: %s", strerror(-err));
 	else
@@ -280,7 +290,9 @@ static int open_timers(struct daemon *d)
 	uint64_t interval_ns = d->config->interval_ns;
 	int err;
 
-	err = loop_timer(d->loop, interval_ns, interval_ns, on_poll, d, &d->poll_timer);
+	err = loop_timer(d->loop, 0, 0, on_drain, d, &d->drain_timer);
+	if (!err)
+		err = loop_timer(d->loop, interval_ns, interval_ns, on_poll, d, &d->poll_timer);
 	if (!err)
 		err = loop_timer(d->loop, DAEMON_WINDOW_NS, DAEMON_WINDOW_NS, daemon_window, d,
 				 NULL);
@@ -400,6 +412,8 @@ int daemon_run(const struct daemon_opts *opts)
 	code = start(d);
 	if (!code) {
 		err = loop_run(d->loop);
+		if (!err)
+			on_drain(d); /* what came since the last look may make a record */
 		code = err ? give_up(d, err, NULL) : 0;
 	}
 	stop(d);

@@ -78,7 +78,7 @@ struct daemon {
 	struct hook *hook;
 	uint64_t next_trim_ns; /* 0: at the next window */
 	struct render_metrics_state *metrics;
-	struct loop_source *session_source, *poll_timer, *cost_timer, *textfile_timer;
+	struct loop_source *session_source, *drain_timer, *poll_timer, *cost_timer, *textfile_timer;
 	struct snapshot *before; /* at the end of the last window */
 	struct hot hot;
 	struct breaker breaker;

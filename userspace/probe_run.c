@@ -16,6 +16,8 @@
 
 /* So long events are taken at once: a callback may write a file for each of them. */
 #define DRAIN_NS 10000000
+/* Of the ring: with a fourth of it filled there is time to wake up and empty it. */
+#define WAKE_SHARE 4
 
 static uint64_t now_ns(void)
 {
@@ -86,6 +88,7 @@ int probe_configure(struct probe *probe, const struct session_opts *opts)
 		.holders = opts->holders,
 		.releases = probe->release != NULL,
 		.nr_shards = probe->n_cpus < FL_NR_SHARDS ? probe->n_cpus : FL_NR_SHARDS,
+		.wake_bytes = opts->ring_bytes / WAKE_SHARE,
 	};
 	uint32_t zero = 0;
 

@@ -49,7 +49,10 @@ void session_default_opts(struct session_opts *opts);
 int session_open(const struct session_opts *opts, struct session **ret_session, char **ret_why);
 void session_close(struct session *session); /* NULL-safe */
 
-/* Readable (epoll) when session_drain() has work to do. */
+/*
+ * Readable (epoll) when session_drain() has much to do. What little there is waits for
+ * the caller, who drains four times a second: waking up for each wait costs too much.
+ */
 int session_fd(const struct session *session);
 /*
  * Take some of what is in the ring buffer: single waits go to the callback. It
