@@ -82,7 +82,7 @@ beside_flusher() {
 	agrees "$@" || judged=$?
 	kill "${flushers[@]}"
 	wait "${flushers[@]}" 2>/dev/null
-	return $judged
+	return "$judged"
 }
 flushed() {
 	[ -n "${FAULTLINE_KERNEL:-}" ] || { skip "$1" "writes back what the whole host has: only in a test guest"; return; }
