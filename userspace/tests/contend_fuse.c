@@ -120,14 +120,15 @@ static void reply_lookup(uint64_t unique, const char *name)
 static bool is_of_holder(void)
 {
 	uint32_t try = __atomic_load_n(&ctl->tries, __ATOMIC_ACQUIRE);
-	bool sleeps;
+	bool sleeps = !try; /* another means, which the flusher cannot take for it */
 
-	do {
+	while (!sleeps) {
 		sleeps = role_waits(ctl->holder_pid, ctl->holder_tid);
-		if (try && __atomic_load_n(&ctl->backs, __ATOMIC_ACQUIRE) == try)
+		/* After that look, or it may have been the next try that sleeps. Pairs with try_to_hold(). */
+		if (__atomic_load_n(&ctl->backs, __ATOMIC_ACQUIRE) == try)
 			return false;
 		sched_yield();
-	} while (try && !sleeps);
+	}
 	return true;
 }
 
