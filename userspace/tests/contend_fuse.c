@@ -30,6 +30,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
@@ -263,6 +264,26 @@ static char *page_of_round(void)
 	return ctl->fuse_map + (ctl->round * STEP_PAGES) % FUSE_PAGES * PAGE;
 }
 
+/*
+ * The kernel lets such a file system have next to nothing dirty: past the first pages, a
+ * store waits until the flusher has written them, which leaves no page to hold by. With a
+ * hundredth of the limit of all for its own the flusher comes when it is time, and else not.
+ */
+static void keep_flusher_away(int fd)
+{
+	struct stat st;
+	char path[64];
+
+	if (fstat(fd, &st))
+		die("stat of " FUSE_FILE);
+	snprintf(path, sizeof(path), "/sys/class/bdi/%u:%u/min_ratio", major(st.st_dev),
+		 minor(st.st_dev));
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, "1", 1) != 1)
+		die("write to min_ratio of the file system");
+	close(fd);
+}
+
 void fuse_prepare(void)
 {
 	int fd;
@@ -275,6 +296,7 @@ void fuse_prepare(void)
 			mmap(NULL, FUSE_PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 		if (ctl->fuse_map == MAP_FAILED)
 			die("mmap of " FUSE_FILE);
+		keep_flusher_away(fd);
 		close(fd);
 		madvise(ctl->fuse_map, FUSE_PAGES * PAGE, MADV_RANDOM);
 		direct_fd = open(FUSE_FILE, O_RDWR | O_CLOEXEC | FOR_DIRECT_IO);
