@@ -79,6 +79,16 @@ holds() {
 	contend_stop
 }
 
+# Of twelve holds two are over before anybody has come: ten were asked for, and all three wait in each.
+made_again() {
+	contend_start --hold fuse-write --rounds 10 --hold-ms 5 --threshold-us 1000 --spoil 2 || return 1
+	contend_next
+	contend_wait totals || return 1
+	contend_stop || return 1
+	jq -es '(map(select(.ev == "hold")) | length) >= 12 and
+		(map(select(.ev == "wait")) | group_by(.round) | map(length) | map(select(. == 3)) | length) == 10' "$tmp/truth"
+}
+
 # beside_flusher N COMMAND...: the flusher sends what the generator holds by; under load it is always at work.
 beside_flusher() {
 	local flushers=() judged=0
@@ -97,7 +107,7 @@ beside_flusher() {
 # A writer is known while it holds, or since it got the lock; a reader since it let go.
 known=exact,release,hint
 [ "$(feature release state)" != on ] || known=release,exact
-plan 23
+plan 24
 check "munmap of a large range holds up writers" agrees munmap $known 2000 --hold munmap --waiters 1
 check "mmap over a large range holds up readers" agrees mmap $known 2000 --hold mmap
 check "mprotect of a large range holds up readers" agrees mprotect $known 2000 --hold mprotect
@@ -113,7 +123,7 @@ check "two writers behind smaps" agrees procfs $known 2000 --hold smaps --waiter
 check "faults behind a writer behind smaps" agrees procfs $known 2000 --hold smaps --wait-by mprotect,fault --waiters 4
 khugepaged "khugepaged holds up writers" agrees khugepaged $known 100 --hold khugepaged --waiters 1
 if [ ! -e /dev/fuse ] && ! modprobe fuse; then
-	for name in "exactly held for writing" "exactly downgraded" "exactly held by a reader" "exact chain" "exact mix" "flusher, write" "flusher, downgraded" "fault"; do
+	for name in "exactly held for writing" "exactly downgraded" "exactly held by a reader" "exact chain" "exact mix" "flusher, write" "flusher, downgraded" "made again" "fault"; do
 		skip "$name" "no /dev/fuse"
 	done
 else
@@ -128,6 +138,7 @@ else
 		--rounds 200 --hold-ms 5
 	check "held for reading, beside the flusher" beside_flusher 3 holds --hold fuse-munmap --waiters 2 \
 		--rounds 100 --hold-ms 2
+	check "a hold that nobody waited for is made again" made_again
 	writer_behind_fault
 fi
 spun_waits

@@ -37,7 +37,8 @@ enum {
 	O_COMM,
 	O_HOLDER_COMM,
 	O_CGROUP,
-	O_QUIET
+	O_QUIET,
+	O_SPOIL
 };
 
 static const struct option long_options[] = {
@@ -54,6 +55,7 @@ static const struct option long_options[] = {
 	{"holder-comm", required_argument, NULL, O_HOLDER_COMM},
 	{"cgroup", required_argument, NULL, O_CGROUP},
 	{"quiet", no_argument, NULL, O_QUIET},
+	{"spoil", required_argument, NULL, O_SPOIL},
 	{NULL, 0, NULL, 0},
 };
 
@@ -62,6 +64,7 @@ static void usage(void)
 	fputs("usage: contend --hold MEANS [--waiters N] [--wait-by OP,...] [--rounds R]\n"
 	      "               [--size-mib N] [--hold-ms N] [--threshold-us N] [--until-release]\n"
 	      "               [--pid N] [--comm RAW] [--holder-comm RAW] [--cgroup DIR] [--quiet]\n"
+	      "               [--spoil N]\n"
 	      "means:",
 	      stderr);
 	means_list();
@@ -143,6 +146,9 @@ static void parse_one(int c, const char **wait_by)
 		break;
 	case O_QUIET:
 		opts.quiet = true;
+		break;
+	case O_SPOIL:
+		opts.spoil = number(optarg, 1000000);
 		break;
 	default:
 		usage();

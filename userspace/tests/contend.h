@@ -85,6 +85,7 @@ struct options {
 	size_t n_ops;
 	size_t n_waiters;
 	uint32_t rounds;
+	uint32_t spoil; /* holds that end before anybody has come, as by the flusher */
 	size_t size; /* 0: calibrate */
 	uint64_t hold_ns;
 	uint64_t threshold_ns;
@@ -133,6 +134,7 @@ static inline bool in_turn(const struct means *means)
 {
 	return means->fuse && !means->storm;
 }
+bool hold_is_over(uint32_t round);
 /* One round of a waiter: until it has waited for the hold, or the hold is over. */
 void waiter_round(struct waiter *w, uint32_t round);
 void waiter_start(struct waiter *w);

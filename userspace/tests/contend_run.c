@@ -91,11 +91,6 @@ static void pause_ns(uint64_t ns)
 		;
 }
 
-static bool hold_is_over(void)
-{
-	return __atomic_load_n(&ctl->held_gate, __ATOMIC_ACQUIRE) >= ctl->round;
-}
-
 /*
  * One after the other. False: the hold was over before all of them had come. The holder
  * had slept for something else when the kernel's flusher sent the server what it had
@@ -108,7 +103,7 @@ static bool queue_up(void)
 	for (size_t i = 0; i < opts.n_waiters; i++) {
 		gate_add(&ctl->turn_gate, 1);
 		while (!role_sleeps(&ctl->waiters[i])) {
-			if (hold_is_over()) {
+			if (hold_is_over(ctl->round)) {
 				gate_add(&ctl->turn_gate, opts.n_waiters - i - 1);
 				return false;
 			}
@@ -120,13 +115,26 @@ static bool queue_up(void)
 	return true;
 }
 
+static void release(void)
+{
+	uint64_t one = 1;
+
+	if (write(release_fd, &one, sizeof(one)) != sizeof(one))
+		fail("release of the hold");
+}
+
 /* The lock is held by a task that waits for our server. False: it was not. */
 static bool release_when_queued(bool real)
 {
-	uint64_t one = 1;
 	bool held;
 
 	meet(&ctl->armed_gate, ctl->round, "the hold did not begin");
+	if (real && opts.spoil) {
+		opts.spoil--;
+		release();
+		meet(&ctl->held_gate, ctl->round, "the hold did not end");
+		return queue_up();
+	}
 	held = queue_up();
 	if (held && real) {
 		printf("{\"ev\":\"stuck\",\"round\":%u,\"t\":%" PRIu64 "}\n", ctl->round, now_ns());
@@ -136,8 +144,7 @@ static bool release_when_queued(bool real)
 		wait_for_line();
 	else if (held)
 		pause_ns(ctl->hold_ns);
-	if (write(release_fd, &one, sizeof(one)) != sizeof(one))
-		fail("release of the hold");
+	release();
 	return held;
 }
 

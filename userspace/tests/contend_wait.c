@@ -279,7 +279,7 @@ void waiter_start(struct waiter *w)
 		w->op->start(w);
 }
 
-static bool over(uint32_t round)
+bool hold_is_over(uint32_t round)
 {
 	return __atomic_load_n(&ctl->held_gate, __ATOMIC_ACQUIRE) >= round;
 }
@@ -302,7 +302,7 @@ void waiter_round(struct waiter *w, uint32_t round)
 	w->long_t0 = 0;
 	if (ctl->idle_round)
 		return;
-	while (!over(round) && !(w->pool && w->pool_used == POOL_VMAS)) {
+	while (!hold_is_over(round) && !(w->pool && w->pool_used == POOL_VMAS)) {
 		timed(w, w->op->mode, w->op->run);
 		if (opts.means->storm && w->pool_used == POOL_VMAS)
 			pool_refill(w);
