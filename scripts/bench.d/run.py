@@ -153,6 +153,9 @@ class Runner:
             if stolen > STOLEN_MAX:
                 self.doubtful.append(f"{results.name}: {name}: {stolen} turns stolen")
             found.append((name, figures, metrics.note(of_point)))
+        if boot.least:
+            found = [min((one for one in found if one[0] == point.name), key=lambda one: one[1]["instructions"])
+                     for point in boot.points]
         return found
 
 

@@ -136,6 +136,7 @@ stand_ins() {
 		done
 		echo "$kernel $(cat "$results/sysctls")" >>"${results%/boots/*}/order"
 		[ "$kernel" = a ] && rate=1000 lines=2 insns=100 || rate=1500 lines=1 insns=100.05
+		again=()
 		latency='"p50":1000,"p99":2000,"max":3000'
 		while read -r name arguments; do
 			writer=null
@@ -145,12 +146,15 @@ stand_ins() {
 			printf '%s\t{"op":"%s","count":10,"minor_faults":10,"faults_per_s":%s,"latency_ns":{%s},"writer":%s}\n' \
 				"$name" "$op" $rate "$latency" "$writer"
 			[ "$wall" ] && continue
+			# the first run of an operation is not the one with the fewest instructions
+			now=$insns
+			[[ $arguments != --op* || ${again[*]} == *" $name "* ]] || { now=5$insns; again+=(" $name "); }
 			# of two regions the first is not the figure, and both together have all faults
 			transfers=$lines regions=1
 			[[ $arguments != *--rounds\ 2* ]] || transfers="99 $lines" regions=2
 			for transfers in $transfers; do
 				printf '{"stolen":9,"faults":{"count":%s,"per_mtick":%s,"insns":%s,"insns_median":90,"locked":9,"ticks":{%s}},"ops":{"mmap":{"count":10,"per_mtick":%s,"insns":%s,"insns_median":90,"locked":9,"ticks":{%s}}},"transfers":%s,"every_fault":{"lines":1,"transfers":%s}}\n' \
-					$((${SEEN:-10} / regions)) $rate $insns "$latency" $rate $insns "$latency" "$transfers" "$transfers" >>"$results/model.json"
+					$((${SEEN:-10} / regions)) $rate $now "$latency" $rate $now "$latency" "$transfers" "$transfers" >>"$results/model.json"
 			done
 		done <"$results/points" >"$results/faults"
 	END
@@ -170,6 +174,7 @@ line() { grep "^$1," "$out/ratios.csv"; }
 	[ "$(line writers,2,mmap-1,writes)" = writers,2,mmap-1,writes,b,a,1.5,1.5,1.5,more ]
 	[ "$(line lines,2,shared,transfers)" = lines,2,shared,transfers,b,a,0.5,0.5,0.5,less ]
 	[[ "$(line instructions,2,mmap,instructions)" == *"not distinguishable" ]]
+	[ "$(grep '^instructions,2,mmap,instructions,a,' "$out/values.csv" | cut -d, -f7 | paste -sd' ')" = "100 100" ]
 	[ "$(grep -c '^wall,2,none-1,faults,a,' "$out/values.csv")" -eq 6 ]
 	grep -q 'shared *transfers per fault *2 (2 to 2) *1 (1 to 1) *0.5 (0.5 to 0.5)' "$out/table.txt"
 	[[ $output == *"$(cat "$out/table.txt")"* ]]
@@ -177,7 +182,7 @@ line() { grep "^$1," "$out/ratios.csv"; }
 		xmllint --noout "$out/$picture.svg" 2>/dev/null || grep -q '</svg>' "$out/$picture.svg"
 	done
 	[ "$(jq -r '.rows[0].image_sha256' "$out/run.json")" = "$(echo image of a | sha256sum | cut -d' ' -f1)" ]
-	[[ $output == *"24 boots, 0 of them again after a hang; 48 regions with many stolen turns"* ]]
+	[[ $output == *"24 boots, 0 of them again after a hang; 56 regions with many stolen turns"* ]]
 	jq -e '.machine.cpus > 0 and (.versions.qemu | test("QEMU")) and (.commands | length) == 24 and .hangs == []' \
 		"$out/run.json"
 }

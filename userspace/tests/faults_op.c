@@ -6,6 +6,7 @@
  */
 #include "faults.h"
 
+#include <linux/membarrier.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -148,6 +149,12 @@ uint64_t op_measure(void)
 	run_times(opts.count);
 	if (opts.op->again)
 		opts.op->again();
+	/*
+	 * What the kernel frees by RCU it can use again after a grace period: begin after
+	 * one, or how often the allocator is asked for more depends on when the last was.
+	 */
+	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
+		die("membarrier");
 	/* The first of these fault, too. */
 	w->end_ns = now_ns();
 	before = minor_faults(&major);
