@@ -142,7 +142,7 @@ void waiter_start(struct waiter *w);
 void pool_refill(struct waiter *w);
 
 /* FUSE: a file system of one file whose answers can be kept back. */
-#define FUSE_PAGES 65536UL
+#define FUSE_PAGES 1048576UL
 #define FUSE_DIR   "/mnt"
 #define FUSE_FILE  FUSE_DIR "/hold"
 int fuse_mount(void); /* the fd, or -errno */
