@@ -27,7 +27,7 @@ SILENCE_S = 300
 # An emulated CPU that the host does not run for seconds is no news: watchdogs off.
 # Addresses by chance would be page tables by chance, and instructions.
 APPEND = "rcupdate.rcu_cpu_stall_timeout=300 nowatchdog norandmaps"
-HANG_WORDS = ("hang:", "silence:")
+HANG_WORDS = ("hang:", "silence:", "emulator:")
 SCRIPTS = Path(__file__).resolve().parent.parent
 
 

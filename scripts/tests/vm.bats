@@ -88,6 +88,35 @@ taskset -c 0 chrt -f 99 sh -c "while :; do :; done"'
 	grep -qP '^attempts\t2$' "$results/verdict"
 }
 
+# A kernel that trips over an int3, with a QEMU that says $2 of it.
+int3_oops() {
+	cat >"$BATS_TEST_TMPDIR/says.c" <<-END
+		#include <stdint.h>
+		#include <stdio.h>
+		int qemu_plugin_version = 1;
+		int qemu_plugin_install(uint64_t id, const void *info, int argc, char **argv)
+		{
+			return fprintf(stderr, "$2\\n") < 0;
+		}
+	END
+	cc -shared -fPIC -o "$BATS_TEST_TMPDIR/says.so" "$BATS_TEST_TMPDIR/says.c"
+	vm --retries 1 --plugin "$BATS_TEST_TMPDIR/says.so" -- bash -c "echo '$1' >/dev/kmsg"
+	[ "$status" -eq 125 ]
+}
+
+@test "a breakpoint that only the emulator has left is its fault, and tried again" {
+	local gone="vm-int3: CPU 1 ran a breakpoint that is gone"
+	int3_oops "Oops: int3: 0000 [#1] made for a test" "$gone"
+	[[ ${lines[0]} == "# vm: starting again (1 of 1), all above is void: emulator: ran a breakpoint that is gone; kernel log: "* ]]
+	[[ ${lines[1]} == "vm: 6.1: emulator: ran a breakpoint that is gone; kernel log: "*"int3: 0000 [#1] made for a test" ]]
+	[ "${lines[2]}" = "vm: 6.1: 2 attempts" ]
+	# The kernel's own int3, in the words of 6.1; and something else after one that was gone.
+	int3_oops "int3: 0000 [#1] made for a test" "all is well"
+	[[ $output == "vm: 6.1: kernel log: "* ]]
+	int3_oops "divide error: 0000 [#1] made for a test" "$gone"
+	[[ $output == "vm: 6.1: kernel log: "* ]]
+}
+
 @test "a kernel that does not come up is a hang" {
 	vm --boot-limit 8 --append 'rdinit=/bin/busybox -- sleep 600' -- true
 	[ "$status" -eq 125 ]

@@ -38,6 +38,7 @@ struct waiter {
 	struct tally tally[NR_MODES]; /* by the mode that was asked for */
 	struct sum
 		awake; /* long in a call without sleeping: preempted there, perhaps with the lock */
+	uint64_t asleep_ns; /* when the controller saw that it slept for the hold */
 	uint64_t long_t0; /* the long operation of this round; 0: none */
 	uint64_t long_ns;
 	uint64_t long_slept_ns;
@@ -73,6 +74,7 @@ struct ctl {
 	char *readable; /* a page of the target, for remote readers */
 	char *fuse_map;
 	uint64_t hold_ns; /* of this round, where it is up to us */
+	uint64_t released_ns; /* when such a hold, with all waiters asleep, was let go */
 	uint32_t stall; /* server: keep the next request of the kind that is held */
 	uint32_t tries; /* to hold by such a request, all rounds */
 	uint32_t backs; /* the last try that is over */

@@ -111,6 +111,7 @@ static bool queue_up(void)
 				fail_waiter(i);
 			sched_yield();
 		}
+		__atomic_store_n(&ctl->waiters[i].asleep_ns, now_ns(), __ATOMIC_RELAXED);
 	}
 	return true;
 }
@@ -144,6 +145,8 @@ static bool release_when_queued(bool real)
 		wait_for_line();
 	else if (held)
 		pause_ns(ctl->hold_ns);
+	if (held)
+		__atomic_store_n(&ctl->released_ns, now_ns(), __ATOMIC_RELAXED);
 	release();
 	return held;
 }

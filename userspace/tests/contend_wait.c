@@ -90,13 +90,32 @@ static void sum_add(struct sum *sum, uint64_t ns)
 		sum->max_ns = ns;
 }
 
+/*
+ * From when the controller saw it asleep until that let the hold go. The clocks do not
+ * know: since 6.12 a sleeper that is moved to another CPU before it is off its queue is
+ * runnable by its schedstat until it wakes.
+ */
+static uint64_t seen_asleep_ns(const struct waiter *w, uint64_t t0)
+{
+	uint64_t from = __atomic_load_n(&w->asleep_ns, __ATOMIC_RELAXED);
+	uint64_t to = __atomic_load_n(&ctl->released_ns, __ATOMIC_RELAXED);
+
+	/* Over without that: not held by whom it was taken for. */
+	if (hold_is_over(ctl->round) && ctl->t1 < to)
+		to = ctl->t1;
+	return from < t0 ? 0 : less(to, from);
+}
+
 static void account(struct waiter *w, enum mode mode, uint64_t t0, const struct clocks *took)
 {
 	uint64_t slept_ns = less(less(took->wall_ns, took->cpu_ns), took->delay_ns);
+	uint64_t seen_ns = seen_asleep_ns(w, t0);
 	uint64_t limit = opts.threshold_ns;
 
 	if (!took->sleeps) /* interrupts are nobody's time on a CPU */
 		slept_ns = 0;
+	if (slept_ns < seen_ns)
+		slept_ns = seen_ns;
 	if (took->wall_ns < limit - limit / 4)
 		return;
 	sum_add(&w->tally[mode].most, took->wall_ns);
