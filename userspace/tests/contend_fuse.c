@@ -37,7 +37,7 @@
 
 #define NODE_FILE    2
 #define REQUEST_SIZE (FUSE_MIN_READ_BUFFER + 64 * 1024)
-#define STEP_PAGES   256 /* tries of a round; beside three who sync up to 51 were seen */
+#define STEP_PAGES   256 /* tries of a round; beside three who sync 16 do not do on a quick machine */
 #define HERD_NS	     100000
 
 #define FOR_DIRECT_IO O_NONBLOCK /* says the client to the server */
