@@ -388,6 +388,7 @@ watch_values() {
 	daemon d advise "Writer=$DIR/writer"
 	wait_for 5 is spf_backoff_max 64
 }
+no_handover() { [ ! -e "$STATE.handover" ]; }
 one_writer() { [ "$(pgrep -c -x -P "$WRITER" faultline-knob)" = 1 ]; }
 
 @test "an upgrade after which no daemon comes leaves the original" {
@@ -398,8 +399,8 @@ one_writer() { [ "$(pgrep -c -x -P "$WRITER" faultline-knob)" = 1 ]; }
 	daemon_stop
 	is spf_backoff_max 8
 	wait_for 10 is spf_backoff_max 64
-	[ ! -e "$STATE.handover" ]
-	grep -q 'no daemon has taken the values over' "$DIR/log.writer"
+	wait_for 5 grep -q 'no daemon has taken the values over' "$DIR/log.writer"
+	wait_for 5 no_handover
 	# and at once, when the service is stopped
 	pkill -KILL -P "$WRITER" || true
 	kill "$WRITER"
