@@ -80,6 +80,14 @@ def note(regions):
     return ", ".join(f"{one['name']} {one['transfers']:.2f}" for one in objects)
 
 
+def choose(figure, runs):
+    """Which runs of a point speak for a boot? All of them, the least, or the one with a quarter below it."""
+    if not figure:
+        return runs
+    ordered = sorted(runs, key=lambda run: run[1]["instructions"])
+    return [ordered[0 if figure == "least" else len(ordered) // 4]]
+
+
 def of(section, generated, regions):
     """Of the point's last region: those before it were to get there."""
     if section == "wall":

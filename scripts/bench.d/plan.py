@@ -26,6 +26,8 @@ class Row:
 class Point:
     name: str
     arguments: tuple
+    runs: int = 1  # one after the other, whenever its turn comes
+    figure: str = ""  # every run's, or of all runs in a boot, by instructions: "least", "quartile"
 
 
 @dataclass(frozen=True)
@@ -38,13 +40,17 @@ class Boot:
     rounds: int = 1  # how often one boot goes through its points
     regions: int = 1  # that the model tells of each point; the last is the figure
     wall: bool = False
-    least: bool = False  # of a point's rounds the one with the fewest instructions is the figure
+
+    @property
+    def turns(self):
+        """The points in the order that one boot runs them."""
+        return [point for point in self.points for _ in range(point.runs)] * self.rounds
 
 
 @dataclass(frozen=True)
 class Size:
     """How much of everything. Chosen so that the baseline ends in time."""
-    op_counts: dict
+    ops: dict  # how many of each operation, in how many runs a round
     op_rounds: int
     line_cpus: tuple
     line_faults: int  # of all workers together, in one region
@@ -72,11 +78,11 @@ WRITERS = {
     "split": (2048, ("--writer-ops", "8")),
     "fork": (512, ("--writer-ops", "4")),
 }
-FULL = Size(op_counts={"fault": 8192, "mmap": 8000, "brk": 8000, "mprotect": 4000, "fork": 200}, op_rounds=5,
-            line_cpus=(2, 4, 8, 16), line_faults=8192,
+FULL = Size(ops={"fault": (8192, 1), "mmap": (8000, 1), "brk": (8000, 1), "mprotect": (4000, 1), "fork": (60, 12)},
+            op_rounds=5, line_cpus=(2, 4, 8, 16), line_faults=8192,
             writer_cpus=4, writer_workers=(1, 3), writers=WRITERS,
             repeats=2, rounds=3, pairs=6, wall_seconds=0.5)
-QUICK = Size(op_counts={"fault": 512, "mmap": 50}, op_rounds=2, line_cpus=(2,), line_faults=256,
+QUICK = Size(ops={"fault": (512, 1), "mmap": (50, 1), "fork": (5, 3)}, op_rounds=2, line_cpus=(2,), line_faults=256,
              writer_cpus=2, writer_workers=(1,),
              writers={"none": (128, ()), "mmap": (128, ("--writer-ops", "2"))},
              repeats=1, rounds=2, pairs=1, wall_seconds=0.1)
@@ -116,10 +122,13 @@ def parse_rows(texts):
 
 
 def instruction_boot(size):
-    points = tuple(Point(name, ("--op", name, "--count", str(count)))
-                   for name, count in size.op_counts.items())
-    # Where objects lie in their slabs adds to some runs what is in no other, a percent of a fork.
-    return Boot("instructions", 2, points, size.repeats, size.op_rounds, least=True)
+    # What the allocator is in the middle of adds to some runs, and takes nothing away: the least.
+    # But fork asks every allocator for something, and hardly a run finds each at its best, while
+    # in some boots half of all runs find one at its worst: of many runs the lower quartile.
+    # What a run's forks find is mostly the same: few of them.
+    points = tuple(Point(name, ("--op", name, "--count", str(count)), runs, "least" if runs == 1 else "quartile")
+                   for name, (count, runs) in size.ops.items())
+    return Boot("instructions", 2, points, size.repeats, size.op_rounds)
 
 
 # Outside of its regions the model does not keep the CPUs in step, so nobody contends

@@ -100,7 +100,7 @@ class Runner:
         results.mkdir(parents=True, exist_ok=True)
         (results / "sysctls").write_text("".join(f"{s}\n" for s in row.sysctls))
         (results / "points").write_text(
-            "".join(f"{p.name} {' '.join(p.arguments)}\n" for p in boot.points) * boot.rounds)
+            "".join(f"{p.name} {' '.join(p.arguments)}\n" for p in boot.turns))
         return results
 
     def start(self, command, log):
@@ -133,7 +133,7 @@ class Runner:
     def collect(self, boot, results):
         """(point, figures, what is worth knowing) of each point, in the order that they ran."""
         said = [line.split("\t", 1) for line in (results / "faults").read_text().splitlines()]
-        names = [point.name for point in boot.points] * boot.rounds
+        names = [point.name for point in boot.turns]
         if [name for name, _ in said] != names:
             raise Failed(f"{results}: {len(said)} of {len(names)} points came back")
         regions = [[] for _ in names]
@@ -153,10 +153,8 @@ class Runner:
             if stolen > STOLEN_MAX:
                 self.doubtful.append(f"{results.name}: {name}: {stolen} turns stolen")
             found.append((name, figures, metrics.note(of_point)))
-        if boot.least:
-            found = [min((one for one in found if one[0] == point.name), key=lambda one: one[1]["instructions"])
-                     for point in boot.points]
-        return found
+        return [one for point in boot.points
+                for one in metrics.choose(point.figure, [one for one in found if one[0] == point.name])]
 
 
 class Progress:
