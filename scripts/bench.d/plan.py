@@ -50,7 +50,7 @@ class Boot:
 @dataclass(frozen=True)
 class Size:
     """How much of everything. Chosen so that the baseline ends in time."""
-    ops: dict  # how many of each operation, in how many runs a round
+    ops: dict  # of each operation how many, in how many runs a round, and which run is the figure
     op_rounds: int
     line_cpus: tuple
     line_faults: int  # of all workers together, in one region
@@ -78,11 +78,12 @@ WRITERS = {
     "split": (2048, ("--writer-ops", "8")),
     "fork": (512, ("--writer-ops", "4")),
 }
-FULL = Size(ops={"fault": (8192, 1), "mmap": (8000, 1), "brk": (8000, 1), "mprotect": (4000, 1), "fork": (60, 12)},
+FULL = Size(ops={"fault": (8192, 3, "least"), "mmap": (8000, 1, "least"), "brk": (8000, 1, "least"),
+                 "mprotect": (4000, 1, "least"), "fork": (60, 12, "quartile")},
             op_rounds=5, line_cpus=(2, 4, 8, 16), line_faults=8192,
             writer_cpus=4, writer_workers=(1, 3), writers=WRITERS,
             repeats=2, rounds=3, pairs=6, wall_seconds=0.5)
-QUICK = Size(ops={"fault": (512, 1), "mmap": (50, 1), "fork": (5, 3)}, op_rounds=2, line_cpus=(2,), line_faults=256,
+QUICK = Size(ops={"fault": (512, 1, "least"), "mmap": (50, 1, "least"), "fork": (5, 3, "quartile")}, op_rounds=2, line_cpus=(2,), line_faults=256,
              writer_cpus=2, writer_workers=(1,),
              writers={"none": (128, ()), "mmap": (128, ("--writer-ops", "2"))},
              repeats=1, rounds=2, pairs=1, wall_seconds=0.1)
@@ -126,8 +127,8 @@ def instruction_boot(size):
     # But fork asks every allocator for something, and hardly a run finds each at its best, while
     # in some boots half of all runs find one at its worst: of many runs the lower quartile.
     # What a run's forks find is mostly the same: few of them.
-    points = tuple(Point(name, ("--op", name, "--count", str(count)), runs, "least" if runs == 1 else "quartile")
-                   for name, (count, runs) in size.ops.items())
+    points = tuple(Point(name, ("--op", name, "--count", str(count)), runs, figure)
+                   for name, (count, runs, figure) in size.ops.items())
     return Boot("instructions", 2, points, size.repeats, size.op_rounds)
 
 
