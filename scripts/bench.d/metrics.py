@@ -9,6 +9,7 @@ RESOLUTION = {"instructions": 0.001, "lines": 0.05, "writers": 0.05}
 # Figures of each section in the order of the tables: name, what a reader calls it.
 NAMES = {
     "instructions": [("instructions", "instructions, mean"), ("median", "instructions, median"),
+                     ("steady", "mean, but for percpu memory"),
                      ("locked", "locked operations, mean")],
     "lines": [("transfers", "transfers per fault"),
               ("every_fault", "of them on every-fault lines")],
@@ -18,6 +19,9 @@ NAMES = {
                 ("write_max", "writer max")],
 }
 NAMES["wall"] = NAMES["writers"]
+# An mm of 6.12 has percpu memory. What that costs depends on the place in its block, which is for
+# a boot to decide, by where it has left holes: up to 300 instructions of a fork, in all its runs.
+PERCPU = ("pcpu_", "_find_next_bit", "_find_next_zero_bit", "_find_last_bit")
 HOT_LINES = 3
 SPARE_FAULTS, SPARE_SHARE = 16, 0.01
 
@@ -44,8 +48,12 @@ def of_operation(generated, region):
     if not found or found["count"] != generated["count"]:
         raise Mismatch(f"{name}: the model saw {found['count'] if found else 0} operations, "
                        f"{generated['count']} were done")
-    return {"instructions": found["insns"], "median": found["insns_median"],
-            "locked": found["locked"]}
+    figures = {"instructions": found["insns"], "median": found["insns_median"], "locked": found["locked"]}
+    percpu = sum(function["op"] for function in region.get("functions", [])
+                 if function["name"].startswith(PERCPU))
+    if name == "fork":
+        figures["steady"] = found["insns"] - percpu
+    return figures
 
 
 def of_lines(region):
@@ -84,7 +92,7 @@ def choose(figure, runs):
     """Which runs of a point speak for a boot? All of them, the least, or the one with a quarter below it."""
     if not figure:
         return runs
-    ordered = sorted(runs, key=lambda run: run[1]["instructions"])
+    ordered = sorted(runs, key=lambda run: run[1].get("steady", run[1]["instructions"]))
     return [ordered[0 if figure == "least" else len(ordered) // 4]]
 
 

@@ -78,7 +78,7 @@ WRITERS = {
     "split": (2048, ("--writer-ops", "8")),
     "fork": (512, ("--writer-ops", "4")),
 }
-FULL = Size(ops={"fault": (8192, 3, "least"), "mmap": (8000, 1, "least"), "brk": (8000, 1, "least"),
+FULL = Size(ops={"fault": (8192, 3, "least"), "mmap": (8000, 1, "least"), "brk": (8000, 3, "least"),
                  "mprotect": (4000, 1, "least"), "fork": (60, 12, "quartile")},
             op_rounds=5, line_cpus=(2, 4, 8, 16), line_faults=8192,
             writer_cpus=4, writer_workers=(1, 3), writers=WRITERS,

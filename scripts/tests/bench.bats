@@ -166,7 +166,7 @@ stand_ins() {
 			transfers=$lines regions=1
 			[[ $arguments != *--rounds\ 2* ]] || transfers="99 $lines" regions=2
 			for transfers in $transfers; do
-				printf '{"stolen":9,"faults":{"count":%s,"per_mtick":%s,"insns":%s,"insns_median":90,"locked":9,"ticks":{%s}},"ops":{"%s":{"count":10,"per_mtick":%s,"insns":%s,"insns_median":90,"locked":9,"ticks":{%s}}},"transfers":%s,"every_fault":{"lines":1,"transfers":%s}}\n' \
+				printf '{"stolen":9,"faults":{"count":%s,"per_mtick":%s,"insns":%s,"insns_median":90,"locked":9,"ticks":{%s}},"ops":{"%s":{"count":10,"per_mtick":%s,"insns":%s,"insns_median":90,"locked":9,"ticks":{%s}}},"functions":[{"name":"pcpu_alloc","fault":0,"op":50},{"name":"memset","fault":0,"op":50}],"transfers":%s,"every_fault":{"lines":1,"transfers":%s}}\n' \
 					$((${SEEN:-10} / regions)) $rate $now "$latency" $done $rate $now "$latency" "$transfers" "$transfers" >>"$results/model.json"
 			done
 		done <"$results/points" >"$results/faults"
@@ -190,6 +190,7 @@ line() { grep "^$1," "$out/ratios.csv"; }
 	[ "$(grep '^instructions,2,mmap,instructions,a,' "$out/values.csv" | cut -d, -f7 | paste -sd' ')" = "100 100" ]
 	# two rounds of three runs
 	[ "$(grep '^instructions,2,fork,instructions,a,' "$out/values.csv" | cut -d, -f7 | paste -sd' ')" = "700 700" ]
+	[ "$(grep '^instructions,2,fork,steady,a,' "$out/values.csv" | cut -d, -f7 | paste -sd' ')" = "650 650" ]
 	[ "$(grep -c '^wall,2,none-1,faults,a,' "$out/values.csv")" -eq 6 ]
 	grep -q 'shared *transfers per fault *2 (2 to 2) *1 (1 to 1) *0.5 (0.5 to 0.5)' "$out/table.txt"
 	[[ $output == *"$(cat "$out/table.txt")"* ]]
