@@ -83,7 +83,8 @@ FULL = Size(ops={"fault": (8192, 3, "least"), "mmap": (8000, 1, "least"), "brk":
             op_rounds=5, line_cpus=(2, 4, 8, 16), line_faults=8192,
             writer_cpus=4, writer_workers=(1, 3), writers=WRITERS,
             repeats=2, rounds=3, pairs=6, wall_seconds=0.5)
-QUICK = Size(ops={"fault": (512, 1, "least"), "mmap": (50, 1, "least"), "fork": (5, 3, "quartile")}, op_rounds=2, line_cpus=(2,), line_faults=256,
+QUICK = Size(ops={"fault": (512, 1, "least"), "mmap": (50, 1, "least"), "fork": (5, 3, "quartile")},
+             op_rounds=2, line_cpus=(2,), line_faults=256,
              writer_cpus=2, writer_workers=(1,),
              writers={"none": (128, ()), "mmap": (128, ("--writer-ops", "2"))},
              repeats=1, rounds=2, pairs=1, wall_seconds=0.1)

@@ -325,7 +325,7 @@ sys.exit(p.wait(timeout=20))' "$BATS_TEST_TMPDIR/reached" "$kernels" 6.1-stock 3
 }
 
 @test "an unknown kernel is refused before anything is made" {
-	for name in 5.4 6.1-fast 6.1+debug 6.12-stock+bench 6.1-; do
+	for name in 5.4 6.1-fast 6.1+debug 6.12-stock+bench 6.1-stock+race 6.1-; do
 		run "$kernels" 6.1-stock "$name"
 		[ "$status" -eq 2 ]
 		[[ $output == *"unknown kernel '$name'"* ]]
