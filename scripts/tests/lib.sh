@@ -129,9 +129,10 @@ watch_start() {
 	wait_for 20 watch_on_or_died
 	kill -0 "$watch" 2>/dev/null || { echo "the detector does not start"; cat "$tmp/watch.err"; return 1; }
 }
-# The detector is on when its process holds both tracing links, and listens for events.
+# The detector is on when its process holds both tracing links, and waits for events: it
+# has more links where the kernel can, and an interrupt between two of them ends it at once.
 watch_on_or_died() {
-	local fd line links=0 maps=0
+	local fd line links=0 maps=0 waits=''
 	kill -0 "$watch" || return 0
 	for fd in "/proc/$watch/fdinfo"/*; do
 		while read -r line; do
@@ -141,7 +142,8 @@ watch_on_or_died() {
 			esac
 		done <"$fd"
 	done 2>/dev/null
-	[ $links -ge 2 ] && [ $maps -ge 2 ]
+	read -r waits <"/proc/$watch/wchan"
+	[ $links -ge 2 ] && [ $maps -ge 2 ] && [[ $waits == *poll* ]]
 }
 
 # observe VERB OPTION...: watches $target in the background until it is interrupted; its
