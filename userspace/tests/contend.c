@@ -38,6 +38,7 @@ enum {
 	O_HOLDER_COMM,
 	O_CGROUP,
 	O_QUIET,
+	O_COLD,
 	O_SPOIL
 };
 
@@ -55,6 +56,7 @@ static const struct option long_options[] = {
 	{"holder-comm", required_argument, NULL, O_HOLDER_COMM},
 	{"cgroup", required_argument, NULL, O_CGROUP},
 	{"quiet", no_argument, NULL, O_QUIET},
+	{"cold", no_argument, NULL, O_COLD},
 	{"spoil", required_argument, NULL, O_SPOIL},
 	{NULL, 0, NULL, 0},
 };
@@ -64,7 +66,7 @@ static void usage(void)
 	fputs("usage: contend --hold MEANS [--waiters N] [--wait-by OP,...] [--rounds R]\n"
 	      "               [--size-mib N] [--hold-ms N] [--threshold-us N] [--until-release]\n"
 	      "               [--pid N] [--comm RAW] [--holder-comm RAW] [--cgroup DIR] [--quiet]\n"
-	      "               [--spoil N]\n"
+	      "               [--cold] [--spoil N]\n"
 	      "means:",
 	      stderr);
 	means_list();
@@ -146,6 +148,9 @@ static void parse_one(int c, const char **wait_by)
 		break;
 	case O_QUIET:
 		opts.quiet = true;
+		break;
+	case O_COLD:
+		opts.cold = true;
 		break;
 	case O_SPOIL:
 		opts.spoil = number(optarg, 1000000);

@@ -38,6 +38,8 @@ struct waiter {
 	struct tally tally[NR_MODES]; /* by the mode that was asked for */
 	struct sum
 		awake; /* long in a call without sleeping: preempted there, perhaps with the lock */
+	uint64_t strays; /* page faults in a round, but outside its calls: each may have waited */
+	uint64_t faults; /* of the thread, when its last call ended */
 	uint64_t asleep_ns; /* when the controller saw that it slept for the hold */
 	uint64_t long_t0; /* the long operation of this round; 0: none */
 	uint64_t long_ns;
@@ -93,6 +95,7 @@ struct options {
 	uint64_t threshold_ns;
 	bool until_release;
 	bool quiet;
+	bool cold; /* no warm-up: the first round that counts is the first of all */
 	pid_t pid; /* that the target shall have; 0: any */
 	const char *comm; /* of the target */
 	const char *holder_comm;

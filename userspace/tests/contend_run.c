@@ -207,6 +207,16 @@ static void calibrate(void)
 	}
 }
 
+static void forget(void)
+{
+	for (size_t i = 0; i < opts.n_waiters; i++) {
+		memset(ctl->waiters[i].tally, 0, sizeof(ctl->waiters[i].tally));
+		memset(&ctl->waiters[i].awake, 0, sizeof(ctl->waiters[i].awake));
+		ctl->waiters[i].strays = 0;
+	}
+	memset(&ctl->holder_slept, 0, sizeof(ctl->holder_slept));
+}
+
 /* Why the kernel's own count is not to be had, or NULL. */
 static const char *warm_up(uint64_t *ret_lock)
 {
@@ -214,16 +224,14 @@ static const char *warm_up(uint64_t *ret_lock)
 
 	*ret_lock = 0;
 	/* More than once: in one round a waiter may come too late to wait. */
-	for (int i = 0; i < WARM_ROUNDS && learning >= 0 && !*ret_lock; i++) {
+	for (int i = 0; i < WARM_ROUNDS && learning >= 0 && !*ret_lock && !opts.cold; i++) {
 		learning = perf_learn_start(ctl->waiters[0].tid);
 		run_round(false, false);
 		*ret_lock = perf_learn_lock();
 	}
-	for (size_t i = 0; i < opts.n_waiters; i++) {
-		memset(ctl->waiters[i].tally, 0, sizeof(ctl->waiters[i].tally));
-		memset(&ctl->waiters[i].awake, 0, sizeof(ctl->waiters[i].awake));
-	}
-	memset(&ctl->holder_slept, 0, sizeof(ctl->holder_slept));
+	forget();
+	if (opts.cold)
+		return "no warm-up was asked for";
 	if (learning < 0)
 		return strerror(-learning);
 	if (!*ret_lock)
@@ -281,6 +289,16 @@ static void print_tally(enum mode mode, bool remote)
 	fputs("},", stdout);
 }
 
+static void print_strays(void)
+{
+	uint64_t own = 0;
+
+	for (size_t i = 0; i < opts.n_waiters; i++)
+		if (!ctl->waiters[i].op->remote)
+			own += ctl->waiters[i].strays;
+	printf("\"strays\":%" PRIu64 ",", own);
+}
+
 static void print_awake(void)
 {
 	fputs("\"awake\":{", stdout);
@@ -301,6 +319,7 @@ static void print_awake(void)
 static void print_totals(const char *no_perf)
 {
 	printf("{\"ev\":\"totals\",\"threshold_ns\":%" PRIu64 ",", opts.threshold_ns);
+	print_strays();
 	print_awake();
 	for (int mode = READ; mode < NR_MODES; mode++) {
 		print_tally(mode, false);

@@ -24,15 +24,17 @@ struct clocks {
 	uint64_t wall_ns;
 	uint64_t cpu_ns; /* on a CPU */
 	uint64_t delay_ns; /* runnable, but not on one */
-	long sleeps;
+	uint64_t sleeps;
+	uint64_t faults;
 };
 
-static long sleeps(void)
+static void read_usage(struct clocks *at)
 {
 	struct rusage usage;
 
 	getrusage(RUSAGE_THREAD, &usage);
-	return usage.ru_nvcsw;
+	at->sleeps = usage.ru_nvcsw;
+	at->faults = usage.ru_minflt + usage.ru_majflt;
 }
 
 static uint64_t cpu_ns(void)
@@ -60,8 +62,9 @@ static uint64_t delay_ns(void)
 /* The wall clock is read last before and first after: the least is least. */
 static struct clocks clocks_before(void)
 {
-	struct clocks at = {.delay_ns = delay_ns(), .sleeps = sleeps()};
+	struct clocks at = {.delay_ns = delay_ns()};
 
+	read_usage(&at);
 	at.cpu_ns = cpu_ns();
 	at.wall_ns = now_ns();
 	return at;
@@ -73,7 +76,9 @@ static struct clocks clocks_since(const struct clocks *before)
 
 	at.cpu_ns = cpu_ns() - before->cpu_ns;
 	at.delay_ns = delay_ns() - before->delay_ns;
-	at.sleeps = sleeps() - before->sleeps;
+	read_usage(&at);
+	at.sleeps -= before->sleeps;
+	at.faults -= before->faults;
 	return at;
 }
 
@@ -140,8 +145,10 @@ static void timed(struct waiter *w, enum mode mode, void (*run)(struct waiter *w
 		return;
 	}
 	before = clocks_before();
+	w->strays += before.faults - w->faults;
 	run(w);
 	took = clocks_since(&before);
+	w->faults = before.faults + took.faults;
 	account(w, mode, before.wall_ns, &took);
 }
 
@@ -290,14 +297,6 @@ const struct op *op_find(const char *name)
 	return NULL;
 }
 
-void waiter_start(struct waiter *w)
-{
-	w->pid = getpid();
-	w->tid = own_tid();
-	if (w->op->start)
-		w->op->start(w);
-}
-
 bool hold_is_over(uint32_t round)
 {
 	return __atomic_load_n(&ctl->held_gate, __ATOMIC_ACQUIRE) >= round;
@@ -316,11 +315,39 @@ static void breathe(void)
 		nanosleep(&ts, NULL);
 }
 
+/*
+ * What a round needs besides the operation is there before the first that counts: a
+ * waiter that faulted for the code of a clock, or of its pause, would wait for the
+ * hold where it has no clock. The warm-up does not do that: who waits in each of its
+ * rounds never makes a pause.
+ */
+static void warm_clocks(struct waiter *w)
+{
+	struct clocks before = clocks_before(), took = clocks_since(&before);
+
+	took.wall_ns = opts.threshold_ns; /* long enough to be put down; forget() clears it */
+	account(w, w->op->mode, before.wall_ns, &took);
+	breathe();
+}
+
+void waiter_start(struct waiter *w)
+{
+	w->pid = getpid();
+	w->tid = own_tid();
+	if (w->op->start)
+		w->op->start(w);
+	warm_clocks(w);
+}
+
 void waiter_round(struct waiter *w, uint32_t round)
 {
+	struct clocks at;
+
 	w->long_t0 = 0;
 	if (ctl->idle_round)
 		return;
+	read_usage(&at);
+	w->faults = at.faults;
 	while (!hold_is_over(round) && !(w->pool && w->pool_used == POOL_VMAS)) {
 		timed(w, w->op->mode, w->op->run);
 		if (opts.means->storm && w->pool_used == POOL_VMAS)
@@ -330,4 +357,8 @@ void waiter_round(struct waiter *w, uint32_t round)
 			break;
 		breathe();
 	}
+	if (opts.means->storm)
+		return;
+	read_usage(&at);
+	w->strays += at.faults - w->faults;
 }
