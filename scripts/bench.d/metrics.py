@@ -12,7 +12,8 @@ NAMES = {
                      ("steady", "mean, but for percpu memory"),
                      ("locked", "locked operations, mean")],
     "lines": [("transfers", "transfers per fault"),
-              ("every_fault", "of them on every-fault lines")],
+              ("every_fault", "of them on every-fault lines"),
+              ("insns", "instructions per fault")],
     "writers": [("faults", "faults"), ("writes", "writer's operations"),
                 ("fault_p50", "fault p50"), ("fault_p99", "fault p99"), ("fault_max", "fault max"),
                 ("write_p50", "writer p50"), ("write_p99", "writer p99"),
@@ -58,7 +59,8 @@ def of_operation(generated, region):
 def of_lines(region):
     if region.get("lost"):
         raise Mismatch("the model lost lines: its tables are full")
-    return {"transfers": region["transfers"], "every_fault": region["every_fault"]["transfers"]}
+    return {"transfers": region["transfers"], "every_fault": region["every_fault"]["transfers"],
+            "insns": region["faults"]["insns"]}
 
 
 def of_virtual(generated, region):

@@ -192,6 +192,9 @@ line() { grep "^$1," "$out/ratios.csv"; }
 	[ "$(grep '^instructions,2,fork,instructions,a,' "$out/values.csv" | cut -d, -f7 | paste -sd' ')" = "700 700" ]
 	[ "$(grep '^instructions,2,fork,steady,a,' "$out/values.csv" | cut -d, -f7 | paste -sd' ')" = "650 650" ]
 	[ "$(grep -c '^wall,2,none-1,faults,a,' "$out/values.csv")" -eq 6 ]
+	# what a fault takes among others, where it may go another way than alone
+	[ "$(grep '^lines,2,shared,insns,a,' "$out/values.csv" | cut -d, -f7 | paste -sd' ')" = "100 100 100 100" ]
+	[[ "$(line lines,2,shared,insns)" == *"not distinguishable" ]]
 	grep -q 'shared *transfers per fault *2 (2 to 2) *1 (1 to 1) *0.5 (0.5 to 0.5)' "$out/table.txt"
 	[[ $output == *"$(cat "$out/table.txt")"* ]]
 	for picture in lines instructions writers wall; do
