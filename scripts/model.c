@@ -75,6 +75,7 @@ static void block_runs(unsigned int cpu, void *data)
 		step_ask(cpu);
 	if (model.phase != INSIDE)
 		return;
+	model.measured.all_insns += block->insns;
 	if (block->entry == CODE_SWITCHED)
 		vcpu->task = task_current(cpu);
 	if (block->kernel)

@@ -48,6 +48,7 @@ struct measured {
 	uint64_t first, last; /* of the first fault's or operation's begin, the last one's end */
 	double host_s;
 	uint64_t irq_insns, other_insns; /* the kernel's, in interrupts, for other programs */
+	uint64_t all_insns; /* the kernel's and those of all programs */
 	unsigned long stray; /* frames that never ended, as seen by user code that runs */
 	struct figure faults, ops[MARKER_OPS];
 };

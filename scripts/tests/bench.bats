@@ -286,6 +286,45 @@ again() {
 	[[ $output == *"is not built: run make tests" ]]
 }
 
+# --- what the daemon costs
+
+# guest_says REGION...: as "on 2 100 1500", windows, faults, instructions of a region
+guest_says() {
+	mkdir -p "$tmp/build/tests"
+	printf '#!/bin/sh\n' | tee "$tmp/build/faultlined" >"$tmp/build/tests/faults"
+	chmod +x "$tmp/build/faultlined" "$tmp/build/tests/faults"
+	export O=$tmp/build
+	tool kernels 'exit 0'
+	printf '%s\n' "$@" >"$tmp/regions"
+	tool model "cut -d' ' -f1,2 '$tmp/regions' >'$O/bench/daemon/order'
+		sed -E 's/^[a-z]+ [0-9]+ ([0-9]+) ([0-9]+)/{\"faults\":{\"count\":\1},\"all_insns\":\2}/' '$tmp/regions' >'$O/bench/daemon/model.json'"
+}
+
+@test "the daemon's cost is the median of the pairs' ratios" {
+	guest_says "off 0 100 100000" "on 1 100 101000" "on 2 50 51500" "off 0 50 50000" "off 0 10 10000" "on 1 10 10200"
+	run "$scripts/bench" daemon
+	[ "$status" -eq 0 ]
+	[[ $output == *$'\n'"1                1000.0         1010.0     1.0100"$'\n'* ]]
+	[ "${lines[-1]}" = "with/without 1.0200 (1.0100 to 1.0300); 160 and 160 faults, 4 windows of the daemon" ]
+}
+
+@test "a region without a window of the daemon, or none at all, is no figure" {
+	guest_says "off 0 100 100000" "on 0 100 101000"
+	PAIRS=1 run "$scripts/bench" daemon
+	[ "$status" -eq 1 ]
+	[[ ${lines[-1]} == "bench: the daemon took no window: on 0 "* ]]
+	guest_says "off 0 100 100000"
+	PAIRS=1 run "$scripts/bench" daemon
+	[ "$status" -eq 1 ]
+	[[ ${lines[-1]} == "bench: 2 regions were to be measured, see "* ]]
+	guest_says "off 0 0 100000" "on 1 100 101000"
+	PAIRS=1 run "$scripts/bench" daemon
+	[ "$status" -eq 1 ]
+	PAIRS=none run "$scripts/bench" daemon
+	[ "$status" -eq 1 ]
+	[ "$output" = "bench: PAIRS=none: not a positive number" ]
+}
+
 @test "an interrupted run leaves no guest behind" {
 	stand_ins
 	tool vm "echo \$\$ >'$tmp/pid.new'; mv '$tmp/pid.new' '$tmp/pid'; exec sleep 600"
