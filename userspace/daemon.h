@@ -45,7 +45,9 @@ struct daemon_opts {
 /* An incident that is on disk while its wait still lasts. */
 struct daemon_open_wait {
 	uint32_t tid;
+	uint64_t begin_ns;
 	uint64_t seen_ns; /* when it was waiting for certain */
+	bool over; /* as the last look found it */
 	struct incident incident; /* comm and cgroup point into this struct */
 	char comm[SNAPSHOT_COMM_LEN];
 	char cgroup[512];
@@ -60,6 +62,7 @@ struct daemon_episode {
 	uint64_t base_ns;
 	uint64_t wait_record_ns; /* when its last record was written, by kind; 0: none */
 	uint64_t ratio_record_ns;
+	uint64_t wait_end_ns; /* when the wait of that record was over; 0: it lasts */
 	char ratio_id[INCIDENT_ID_LEN];
 };
 

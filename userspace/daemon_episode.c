@@ -88,11 +88,12 @@ struct daemon_episode *daemon_episode_note(struct daemon *d, uint32_t tgid, uint
 
 void daemon_episode_window(struct daemon *d, const struct snapshot *diff)
 {
-	uint64_t now_ns = daemon_now_ns();
+	uint64_t now_ns;
 	size_t kept = 0;
 
 	for (size_t i = 0; i < d->hot.n; i++)
 		daemon_episode_note(d, d->hot.procs[i].tgid, d->hot.procs[i].start_ns);
+	now_ns = daemon_now_ns(); /* not before what was noted just now */
 	for (size_t i = 0; i < d->n_episodes; i++) {
 		struct daemon_episode *episode = &d->episodes[i];
 		bool waits = daemon_waits_unfinished(diff, episode->tgid, episode->start_ns);

@@ -44,7 +44,9 @@ static void keep_open(struct daemon *d, const struct snap_wait *wait, const stru
 		return;
 	open = &d->open_waits[d->n_open_waits++];
 	open->tid = wait->waiter.tid;
+	open->begin_ns = wait->begin_ns;
 	open->seen_ns = wait->begin_ns + wait->dur_ns;
+	open->over = false;
 	open->incident = *in;
 	snprintf(open->comm, sizeof(open->comm), "%s", in->comm);
 	snprintf(open->cgroup, sizeof(open->cgroup), "%s", in->cgroup ? in->cgroup : "");
@@ -60,6 +62,13 @@ static bool is_recent(const struct daemon *d, uint64_t record_ns, uint64_t now_n
 	return record_ns && now_ns - record_ns < most;
 }
 
+/* One of the same freeze, which ran later than the one whose record is complete. */
+static bool is_late(const struct daemon_episode *episode, const struct snap_wait *wait)
+{
+	return episode && wait->finished && wait->begin_ns < episode->wait_end_ns &&
+	       wait->begin_ns + wait->dur_ns < episode->wait_end_ns + DAEMON_CALM_NS;
+}
+
 static void long_wait(struct daemon *d, const struct snap_wait *wait)
 {
 	struct incident in = {.time_unix_ns = daemon_record_time(),
@@ -71,15 +80,14 @@ static void long_wait(struct daemon *d, const struct snap_wait *wait)
 			      .wait_ns = wait->dur_ns,
 			      .finished = wait->finished};
 	uint64_t now_ns = daemon_now_ns();
-	struct daemon_episode *episode;
+	struct daemon_episode *episode = daemon_episode_find(d, wait->tgid, wait->start_ns);
 
 	/* one freeze, one record: the threads queued behind are in it */
 	if (!d->config->incidents || wait->dur_ns < d->config->incident_wait_ns || !wait->tgid ||
-	    is_open(d, wait->tgid, wait->start_ns) ||
+	    is_open(d, wait->tgid, wait->start_ns) || is_late(episode, wait) ||
 	    !incident_due(d->incidents, wait->tgid, wait->start_ns, INCIDENT_WAIT, now_ns))
 		return;
 	/* what began as many waits is now a long one: the record becomes that of the wait */
-	episode = daemon_episode_find(d, wait->tgid, wait->start_ns);
 	if (episode && is_recent(d, episode->ratio_record_ns, now_ns))
 		memcpy(in.id, episode->ratio_id, sizeof(in.id));
 	if (daemon_record_write(d, &in))
@@ -89,6 +97,7 @@ static void long_wait(struct daemon *d, const struct snap_wait *wait)
 	if (episode) {
 		episode->wait_record_ns = now_ns;
 		episode->ratio_record_ns = 0;
+		episode->wait_end_ns = wait->finished ? wait->begin_ns + wait->dur_ns : 0;
 	}
 	if (!wait->finished)
 		keep_open(d, wait, &in);
@@ -172,7 +181,9 @@ static bool follow_another(struct daemon_open_wait *open, const struct snapshot 
 		    wait->start_ns != open->incident.start_ns || wait->begin_ns > open->seen_ns)
 			continue;
 		open->tid = wait->waiter.tid;
+		open->begin_ns = wait->begin_ns;
 		open->seen_ns = wait->begin_ns + wait->dur_ns;
+		open->over = false;
 		open->incident.wait_ns = wait->dur_ns;
 		open->incident.finished = false;
 		return true;
@@ -180,7 +191,21 @@ static bool follow_another(struct daemon_open_wait *open, const struct snapshot 
 	return false;
 }
 
-/* Its end may have been lost: then it is no longer among the waits. */
+/*
+ * Its end may have been lost: then it is no longer among the waits. Nor is it there
+ * when it was let in and has not run yet, so that its end is still to come; and news
+ * of those who were in it, too, may come after that of its end. So two looks in turn
+ * must find it over.
+ */
+static bool is_over(struct daemon_open_wait *open, bool seen, bool attached)
+{
+	bool was_over = open->over;
+
+	/* while detached nothing is seen of it, which is not its end */
+	open->over = open->incident.finished || (!seen && attached);
+	return open->over && was_over;
+}
+
 static void update_open(struct daemon *d, const struct snapshot *diff)
 {
 	bool seen[DAEMON_OPEN_WAITS] = {false};
@@ -202,9 +227,7 @@ static void update_open(struct daemon *d, const struct snapshot *diff)
 		struct daemon_open_wait *open = &d->open_waits[i];
 		struct incident *in = &open->incident;
 
-		/* while detached nothing is seen of it, which is not its end */
-		if ((!in->finished && (seen[i] || !diff->meta.attached)) ||
-		    follow_another(open, diff)) {
+		if (!is_over(open, seen[i], diff->meta.attached) || follow_another(open, diff)) {
 			d->open_waits[kept++] = *open;
 			continue;
 		}
@@ -214,8 +237,10 @@ static void update_open(struct daemon *d, const struct snapshot *diff)
 		if (!daemon_record_write(d, in))
 			announce(d, in);
 		episode = daemon_episode_note(d, in->tgid, in->start_ns);
-		if (episode)
+		if (episode) {
 			episode->wait_record_ns = daemon_now_ns();
+			episode->wait_end_ns = open->begin_ns + in->wait_ns;
+		}
 	}
 	d->n_open_waits = kept;
 }
