@@ -10,6 +10,8 @@
 
 #include "proc.h"
 
+#define STATUS_LOOKS 4 /* for a status that is about to change */
+
 static ssize_t read_proc(const char *path, char *buf, size_t size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -97,6 +99,11 @@ static int read_start_ticks(uint32_t tgid, unsigned long long *ret_ticks)
 	return 0;
 }
 
+static bool has_exited(const struct status *status)
+{
+	return status->state == 'Z' || status->state == 'X';
+}
+
 bool proc_alive(uint32_t tgid, uint64_t start_ns)
 {
 	unsigned long long ticks;
@@ -105,15 +112,20 @@ bool proc_alive(uint32_t tgid, uint64_t start_ns)
 	int err;
 
 	snprintf(path, sizeof(path), "/proc/%u/status", tgid);
-	err = read_status(path, &status);
+	/* a main thread of no threads is being replaced by the one that called exec, or reaped */
+	for (int i = 0; i < STATUS_LOOKS; i++) {
+		err = read_status(path, &status);
+		if (err || !has_exited(&status) || status.threads)
+			break;
+	}
 	if (err)
 		return err != -ENOENT && err != -ESRCH;
 	/* a main thread that has exited is a zombie while others run */
-	if ((status.state == 'Z' || status.state == 'X') && status.threads < 2)
+	if (has_exited(&status) && status.threads < 2)
 		return false;
 	/*
 	 * stat waits for exec_update_lock, which exec holds while it waits for the
-	 * old mmap_lock: leave such a process alone, its number is not reused.
+	 * old mmap_lock: leave such a process alone, though its number may be reused.
 	 */
 	if (!start_ns || status.state == 'D')
 		return true;

@@ -43,6 +43,9 @@ static void learn(const struct tally *tally, struct tally_name *name)
 
 	if (name->look > tally->look || !name->tgid)
 		return;
+	/* who is gone stays so, even if its number is now another's, whose start cannot be read */
+	if (name->look && !name->alive)
+		return;
 	name->look = tally->look + 1;
 	name->alive = proc_alive(name->tgid, name->start_ns);
 	if (!name->alive)

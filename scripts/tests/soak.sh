@@ -50,12 +50,15 @@ start_churn() {
 	exec 8>"$tmp/churn.in"
 }
 
-# Waits of this contend, that have ended (those before it had the same process id), and
-# what was lost of anybody's.
+# Waits of this contend, that have ended, and what was lost of anybody's. Those before it had
+# the same process id: this one is told by its start, to the tick.
 reported() {
+	local ticks
+	ticks=$(sed 's/.*) //' "/proc/$target/stat" | cut -d ' ' -f 20)
 	"$FAULTLINE" report --socket "$tmp/socket" -O json >"$tmp/now" &&
-		jq "([.procs[] | select(.tgid == $target and (.gone | not) and .class == \"mmap_lock\" and
-			.kind == \"queued\") | .hist.count] | add // 0),
+		jq "([.procs[] | select(.tgid == $target and
+			(.start_ns * $(getconf CLK_TCK) / 1000000000 | floor) == $ticks and
+			.class == \"mmap_lock\" and .kind == \"queued\") | .hist.count] | add // 0),
 		    ([.meta.lost | .waiters_full, .stats_full, .race] | add) + .meta.recursion_misses" "$tmp/now"
 }
 # Not at every turn: an answer about all that ever waited is megabytes.

@@ -21,6 +21,7 @@
 
 #define TICK_NS	   (1000000000ULL / sysconf(_SC_CLK_TCK))
 #define NO_SUCH_ID 0x7ffffff0 /* above any pid_max */
+#define EXECS	   "500"
 
 /* Field 22 by counting blanks behind the last bracket: not the way proc.c does it. */
 static uint64_t start_ns_of(pid_t pid)
@@ -125,6 +126,55 @@ static void a_process_outlives_its_main_thread(void **state)
 	assert_false(proc_alive(pid, start));
 }
 
+static void *exec_again(void *left)
+{
+	execl("/proc/self/exe", "execs", left, NULL);
+	return NULL;
+}
+
+/* Another thread than the main one calls exec, so many times. Returns the exit code. */
+static int exec_in_threads(const char *times)
+{
+	pthread_t thread;
+	char left[16];
+
+	if (!atoi(times))
+		return 0;
+	snprintf(left, sizeof(left), "%d", atoi(times) - 1);
+	if (pthread_create(&thread, NULL, exec_again, left))
+		return 1;
+	pthread_join(thread, NULL);
+	return 1;
+}
+
+/* Its main thread is gone and replaced again and again; the process runs on. */
+static void a_process_outlives_exec_in_a_thread(void **state)
+{
+	uint64_t start;
+	siginfo_t info;
+	int status;
+	pid_t pid = fork();
+
+	(void)state;
+	assert_true(pid >= 0);
+	if (!pid) {
+		execl("/proc/self/exe", "execs", EXECS, NULL);
+		_exit(1);
+	}
+	start = start_ns_of(pid);
+	for (;;) {
+		bool alive = proc_alive(pid, start);
+
+		info.si_pid = 0;
+		assert_int_equal(waitid(P_PID, pid, &info, WEXITED | WNOWAIT | WNOHANG), 0);
+		if (info.si_pid)
+			break;
+		assert_true(alive);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 /* Out of file descriptors nobody is declared dead: totals would be swept. */
 static void without_an_answer_all_are_alive(void **state)
 {
@@ -142,15 +192,18 @@ static void without_an_answer_all_are_alive(void **state)
 	assert_int_equal(letter, '?');
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(we_are_alive_since_our_start),
 		cmocka_unit_test(no_name_confuses_it),
 		cmocka_unit_test(a_zombie_is_gone),
 		cmocka_unit_test(a_process_outlives_its_main_thread),
+		cmocka_unit_test(a_process_outlives_exec_in_a_thread),
 		cmocka_unit_test(without_an_answer_all_are_alive),
 	};
 
+	if (argc == 2)
+		return exec_in_threads(argv[1]);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

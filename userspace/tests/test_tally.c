@@ -223,6 +223,21 @@ static void a_name_is_that_of_now_or_the_last_one(void **state)
 	comm_now = NULL;
 }
 
+/* Of the process that has its number now the start may be hidden: that one seems alive. */
+static void who_is_gone_stays_gone(void **state)
+{
+	struct snapshot *snap;
+
+	add_stat(0, 7, 0, 1);
+	for (int look = 0; look < 3; look++) {
+		dead_from = dead_to = look == 1 ? 7 : 0;
+		snap = fill(*state);
+		assert_int_equal(snap->n_procs, 1);
+		assert_int_equal(snap->procs[0].gone, look > 0);
+		snapshot_free(snap);
+	}
+}
+
 static void only_the_idle_and_dead_leave_the_map(void **state)
 {
 	struct snapshot *snap;
@@ -370,6 +385,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(shards_are_one_row, start, stop),
 		cmocka_unit_test_setup_teardown(every_process_finds_its_own_row, start, stop),
 		cmocka_unit_test_setup_teardown(a_name_is_that_of_now_or_the_last_one, start, stop),
+		cmocka_unit_test_setup_teardown(who_is_gone_stays_gone, start, stop),
 		cmocka_unit_test_setup_teardown(only_the_idle_and_dead_leave_the_map, start, stop),
 		cmocka_unit_test_setup_teardown(no_count_is_lost_when_thousands_go, start, stop),
 		cmocka_unit_test_setup_teardown(an_unknown_holder_does_not_die, start, stop),
