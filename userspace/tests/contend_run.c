@@ -207,6 +207,7 @@ static void calibrate(void)
 	}
 }
 
+/* What waiters and holder did so far does not count. */
 static void forget(void)
 {
 	for (size_t i = 0; i < opts.n_waiters; i++) {
