@@ -46,6 +46,17 @@ taskset -c 0 chrt -f 99 sh -c "while :; do :; done"'
 	grep -q "plugin got word=x" "$results/qemu.log"
 }
 
+@test "a port whose name comes late is waited for" {
+	cp -r "$BATS_TEST_DIRNAME/.." "$BATS_TEST_TMPDIR/scripts"
+	# as if its driver had not told it for so many seconds from boot
+	sed -i 's,^port() {,&\n\tread -r up _ </proc/uptime\n\t[ "${up%.*}" -ge 25 ] || return 1,' "$BATS_TEST_TMPDIR/scripts/vm-init"
+	grep -q 'ge 25' "$BATS_TEST_TMPDIR/scripts/vm-init"
+	run timeout 300 "$BATS_TEST_TMPDIR/scripts/vm" --kernel 6.1 --cpus 2 --memory 1024 --results "$results" -- \
+		bash -c 'read -r up _ </proc/uptime; [ "${up%.*}" -ge 25 ]'
+	[ "$status" -eq 0 ]
+	grep -qP '^attempts\t1$' "$results/verdict"
+}
+
 @test "full disks fail the command, not the guest" {
 	vm --scratch 16M -- bash -c 'for disk in /scratch /root /run; do
 		dd if=/dev/zero of=$disk/fill bs=1M 2>&1 | grep -o "No space left.*" && echo "$disk was filled"
