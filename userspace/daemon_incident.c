@@ -35,6 +35,15 @@ static bool is_open(const struct daemon *d, uint32_t tgid, uint64_t start_ns)
 	return false;
 }
 
+/* The record is complete when this wait is over. */
+static void follow(struct daemon_open_wait *open, const struct snap_wait *wait)
+{
+	open->tid = wait->waiter.tid;
+	open->begin_ns = wait->begin_ns;
+	open->seen_ns = wait->begin_ns + wait->dur_ns;
+	open->over = false;
+}
+
 /* Remember it until it ends; without room the record stays as it is. */
 static void keep_open(struct daemon *d, const struct snap_wait *wait, const struct incident *in)
 {
@@ -43,10 +52,7 @@ static void keep_open(struct daemon *d, const struct snap_wait *wait, const stru
 	if (d->n_open_waits == DAEMON_OPEN_WAITS)
 		return;
 	open = &d->open_waits[d->n_open_waits++];
-	open->tid = wait->waiter.tid;
-	open->begin_ns = wait->begin_ns;
-	open->seen_ns = wait->begin_ns + wait->dur_ns;
-	open->over = false;
+	follow(open, wait);
 	open->incident = *in;
 	snprintf(open->comm, sizeof(open->comm), "%s", in->comm);
 	snprintf(open->cgroup, sizeof(open->cgroup), "%s", in->cgroup ? in->cgroup : "");
@@ -180,10 +186,7 @@ static bool follow_another(struct daemon_open_wait *open, const struct snapshot 
 		if (wait->finished || wait->tgid != open->incident.tgid ||
 		    wait->start_ns != open->incident.start_ns || wait->begin_ns > open->seen_ns)
 			continue;
-		open->tid = wait->waiter.tid;
-		open->begin_ns = wait->begin_ns;
-		open->seen_ns = wait->begin_ns + wait->dur_ns;
-		open->over = false;
+		follow(open, wait);
 		open->incident.wait_ns = wait->dur_ns;
 		open->incident.finished = false;
 		return true;
