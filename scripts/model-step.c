@@ -44,6 +44,7 @@ static struct {
 	pthread_mutex_t lock; /* all below, and the fields of CPUs that have not the turn */
 	bool active;
 	unsigned int lead;
+	unsigned int tick_ns;
 	unsigned long stolen;
 	uint64_t random;
 	uint64_t latest; /* time that anyone has seen */
@@ -74,10 +75,10 @@ static uint64_t time_now(void)
 	if (step_turn >= 0)
 		now = __atomic_load_n(&step_vcpus[step_turn].ticks, __ATOMIC_RELAXED);
 	else if (step.halted_ns) {
-		int64_t host = cpu_get_clock();
+		int64_t ticks = (cpu_get_clock() - step.halted_ns) / step.tick_ns;
 
-		now += host - step.halted_ns;
-		step.halted_ns = host;
+		now += ticks;
+		step.halted_ns += ticks * step.tick_ns;
 	}
 	if (now > step.latest)
 		step.latest = now;
@@ -152,12 +153,13 @@ static void join(unsigned int cpu)
 
 /* --- the guest's clock */
 
+/* Nanoseconds since the region began. */
 uint64_t step_clock(void)
 {
 	uint64_t now;
 
 	pthread_mutex_lock(&step.lock);
-	now = time_now();
+	now = time_now() * step.tick_ns;
 	pthread_mutex_unlock(&step.lock);
 	return now;
 }
@@ -195,7 +197,7 @@ void step_resume(unsigned int cpu)
 /* --- the row */
 
 /* Every CPU has left its code, and starts at one time; the one that began has the turn. */
-void step_begin(unsigned int cpu, unsigned int lead)
+void step_begin(unsigned int cpu, unsigned int lead, unsigned int tick_ns)
 {
 	pthread_mutex_lock(&step.lock);
 	for (unsigned int i = 0; i < MODEL_CPUS; i++) {
@@ -206,6 +208,7 @@ void step_begin(unsigned int cpu, unsigned int lead)
 	step.stolen = 0;
 	step.random = SEED;
 	step.lead = lead;
+	step.tick_ns = tick_ns;
 	step.active = true;
 	step_vcpus[cpu].idle = false;
 	give_turn(cpu);

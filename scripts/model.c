@@ -17,6 +17,7 @@
  *	out=FILE	a record for each region, a line of JSON
  *	dir=DIR		has kallsyms and btf of the running kernel when a region begins
  *	lead=N		how many instructions a CPU may be ahead of the slowest one
+ *	slow=N		nanoseconds of the guest's clocks in one tick; 1
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -33,13 +34,14 @@ enum phase { OUTSIDE, BEGINNING, INSIDE, ENDING };
 
 static struct {
 	unsigned int lead;
+	unsigned int tick_ns;
 	const char *dir; /* of the guest's kallsyms and btf */
 	bool named;
 	enum phase phase;
 	unsigned int cpu; /* that ran the marker */
 	uint64_t begun_ns;
 	struct measured measured;
-} model = {.lead = LEAD};
+} model = {.lead = LEAD, .tick_ns = 1};
 
 __attribute__((visibility("default"))) int qemu_plugin_version = 1;
 int qemu_plugin_install(uint64_t id, const void *info, int argc, char **argv);
@@ -116,7 +118,7 @@ static uint64_t host_ns(void)
 static void begins(void)
 {
 	model.begun_ns = host_ns();
-	step_begin(model.cpu, model.lead);
+	step_begin(model.cpu, model.lead, model.tick_ns);
 	if (clock_take() < 0) {
 		step_free();
 		model.phase = OUTSIDE;
@@ -342,11 +344,13 @@ __attribute__((visibility("default"))) int qemu_plugin_install(uint64_t id, cons
 			model.dir = argv[i] + 4;
 		else if (!strncmp(argv[i], "lead=", 5))
 			model.lead = strtoul(argv[i] + 5, NULL, 10);
+		else if (!strncmp(argv[i], "slow=", 5))
+			model.tick_ns = strtoul(argv[i] + 5, NULL, 10);
 		else
 			fprintf(stderr, "model: %s: no such setting\n", argv[i]);
 	}
-	if (!out || !model.dir || report_open(out) < 0) {
-		fprintf(stderr, "model: out=FILE that can be written and dir=DIR are needed\n");
+	if (!out || !model.dir || !model.tick_ns || report_open(out) < 0) {
+		fprintf(stderr, "model: out=FILE that can be written, dir=DIR and slow=N from 1 on are needed\n");
 		return -1;
 	}
 	qemu_plugin_register_vcpu_init_cb(id, present);

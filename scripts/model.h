@@ -99,7 +99,7 @@ extern int step_turn; /* whose it is, or -1 */
 void step_present(unsigned int cpu);
 void step_idle(unsigned int cpu);
 void step_resume(unsigned int cpu);
-void step_begin(unsigned int cpu, unsigned int lead);
+void step_begin(unsigned int cpu, unsigned int lead, unsigned int tick_ns);
 void step_think(unsigned int cpu);
 void step_free(void);
 void step_ask(unsigned int cpu);

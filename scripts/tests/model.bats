@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # Does scripts/model say what is wrong? The figures are judged by model-known.
 
+load ../../userspace/tests/wait
+
 setup() {
 	results=$BATS_TEST_TMPDIR/results
 	export MODEL_VM=$BATS_TEST_TMPDIR/vm
@@ -18,7 +20,7 @@ guest() {
 	guest '{"region":1}' 0
 	model --cpus 3 --lead 50 -- program --its-own
 	[ "$status" -eq 0 ]
-	[[ $(cat "$BATS_TEST_TMPDIR/asked") == "--kernel any --cpus 3 "*",lead=50 -- "*" program --its-own" ]]
+	[[ $(cat "$BATS_TEST_TMPDIR/asked") == "--kernel any --cpus 3 "*",lead=50,slow=1 -- "*" program --its-own" ]]
 }
 
 @test "a void region is told" {
@@ -41,10 +43,35 @@ guest() {
 	[ "$status" -eq 125 ]
 }
 
+# As many as there are cores, and one more.
+@test "models that run at one time have a core each, as long as there are some" {
+	local i cores
+	cores=$(nproc)
+	export FAULTLINE_CACHE=$BATS_TEST_TMPDIR/cache
+	mkfifo "$BATS_TEST_TMPDIR/go"
+	exec 9<>"$BATS_TEST_TMPDIR/go"
+	# shellcheck disable=SC2016
+	printf '#!/bin/sh\nwhile [ "$1" != --results ]; do shift; done\nsed -n "s/^Cpus_allowed_list:\t//p" /proc/self/status >"$2/on.new"
+		mv "$2/on.new" "$2/on"; read _ <%q; echo "{}" >"$2/model.json"\n' "$BATS_TEST_TMPDIR/go" >"$MODEL_VM"
+	chmod +x "$MODEL_VM"
+	for ((i = 0; i <= cores; i++)); do
+		"$BATS_TEST_DIRNAME/../model" --kernel any --results "$results.$i" -- program 3>&- 9>&- &
+		wait_for 10 test -s "$results.$i/on"
+	done
+	for ((i = 0; i <= cores; i++)); do echo >&9; done
+	wait
+	cat "$results".*/on
+	[ "$(cat "$results".*/on | grep -cx '[0-9]*')" -eq $((cores > 1 ? cores : 2)) ]
+	[ "$(sort -u "$results".*/on | grep -cx '[0-9]*')" -eq "$cores" ]
+}
+
 @test "wrong use" {
 	model --lead few -- program
 	[ "$status" -eq 2 ]
 	[[ $output == *"--lead few"* ]]
+	model --slow 0 -- program
+	[ "$status" -eq 2 ]
+	[[ $output == *"--slow 0"* ]]
 	model --lead 5
 	[ "$status" -eq 2 ]
 	[[ $output == *"no command"* ]]
