@@ -145,7 +145,9 @@ void report_faults(const struct result *result);
 void report_op(uint64_t ns);
 
 /* The parts meet here. */
-void gate_add(uint32_t *gate, uint32_t parts); /* wakes when all parts have come */
+bool gate_come(uint32_t *gate, uint32_t parts); /* true for the last of all parts */
+void gate_wake(uint32_t *gate);
+void gate_add(uint32_t *gate, uint32_t parts); /* both */
 void gate_wait(uint32_t *gate, uint32_t value, unsigned int spin_turns);
 uint64_t now_ns(void);
 void sleep_s(double seconds);

@@ -31,10 +31,20 @@ uint64_t now_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }
 
+bool gate_come(uint32_t *gate, uint32_t parts)
+{
+	return __atomic_add_fetch(gate, 1, __ATOMIC_ACQ_REL) % parts == 0;
+}
+
+void gate_wake(uint32_t *gate)
+{
+	syscall(SYS_futex, gate, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
+}
+
 void gate_add(uint32_t *gate, uint32_t parts)
 {
-	if (__atomic_add_fetch(gate, 1, __ATOMIC_ACQ_REL) % parts == 0)
-		syscall(SYS_futex, gate, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
+	if (gate_come(gate, parts))
+		gate_wake(gate);
 }
 
 /* A child that died cannot come to the gate: nobody waits for ever. */

@@ -9,8 +9,8 @@
  *	let them go, wait until they are done
  *	marker_end();
  *
- * Regions do not nest. One thread calls both; it, its threads, its process's children
- * and theirs are what is measured. The model writes one record for each region, in
+ * Regions do not nest. What is measured is the thread that begins one, its process's threads
+ * and children, and theirs; any of them may end it. The model writes one record for each region, in
  * the order of the regions, so one boot can take many points.
  *
  * Faults need no markers: the model counts and times each one from the entry of the
