@@ -307,8 +307,9 @@ static void busy(const struct policy_limits *limits, struct policy_state *state,
 	if (state->stage == POLICY_BASE && jump(limits, state, now_ns))
 		return;
 	if (!policy_costs_known(state)) {
-		say(note, "%s: what a fault costs has not been measured",
-		    policy_regime_name(state->regime));
+		say(note, "%s: what a %s costs has not been measured",
+		    policy_regime_name(state->regime),
+		    state->probe_ns > 0 ? "fault" : "cache line from another CPU");
 		return;
 	}
 	if (cost > 0)

@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <string.h>
 #include <time.h>
 
 #include "transfer.h"
@@ -99,22 +100,33 @@ static bool two_of(const cpu_set_t *set, int *ret_a, int *ret_b)
 	return false;
 }
 
+/* For who is bound to one CPU: two of all that its cpuset has. */
+static bool two_of_cpuset(int *ret_a, int *ret_b)
+{
+	cpu_set_t set;
+
+	memset(&set, 0xff, sizeof(set));
+	return !sched_setaffinity(0, sizeof(set), &set) &&
+	       !sched_getaffinity(0, sizeof(set), &set) && two_of(&set, ret_a, ret_b);
+}
+
 uint64_t transfer_measure_ns(void)
 {
 	struct pingpong p = {.stop = false};
 	cpu_set_t before;
 	pthread_t thread;
-	uint64_t ns;
+	uint64_t ns = 0;
 	int mine;
 
-	if (sched_getaffinity(0, sizeof(before), &before) || !two_of(&before, &mine, &p.cpu))
+	if (sched_getaffinity(0, sizeof(before), &before))
 		return 0;
-	if (pthread_create(&thread, NULL, partner, &p))
-		return 0;
-	stay_on(mine);
-	ns = measure(&p);
-	atomic_store(&p.stop, true);
-	pthread_join(thread, NULL);
+	if ((two_of(&before, &mine, &p.cpu) || two_of_cpuset(&mine, &p.cpu)) &&
+	    !pthread_create(&thread, NULL, partner, &p)) {
+		stay_on(mine);
+		ns = measure(&p);
+		atomic_store(&p.stop, true);
+		pthread_join(thread, NULL);
+	}
 	sched_setaffinity(0, sizeof(before), &before);
 	return ns;
 }

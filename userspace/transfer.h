@@ -10,8 +10,9 @@
 
 /*
  * Nanoseconds there and back, the fastest of some batches, between two CPUs that
- * this process may use. 0: there is one CPU only, or the machine was too busy for
- * both to run at once. Takes 50 ms at most.
+ * this thread may use; if it is bound to one, of its cpuset. 0: there is one CPU only,
+ * or the machine was too busy for both to run at once. Takes 50 ms at most; the
+ * affinity is as before then.
  */
 uint64_t transfer_measure_ns(void);
 

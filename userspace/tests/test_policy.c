@@ -257,6 +257,12 @@ static void test_needs_measured_costs(void **state)
 	quiet_steps(&w, 100);
 	assert_string_equal(w.decision.evidence,
 			    "readers: what a fault costs has not been measured");
+	w.window.probe_ns = 0;
+	w.state.probe_ns = 0;
+	assert_false(step(&w));
+	assert_string_equal(
+		w.decision.evidence,
+		"readers: what a cache line from another CPU costs has not been measured");
 }
 
 static void test_one_window_is_no_regime(void **state)
