@@ -350,7 +350,8 @@ __attribute__((visibility("default"))) int qemu_plugin_install(uint64_t id, cons
 			fprintf(stderr, "model: %s: no such setting\n", argv[i]);
 	}
 	if (!out || !model.dir || !model.tick_ns || report_open(out) < 0) {
-		fprintf(stderr, "model: out=FILE that can be written, dir=DIR and slow=N from 1 on are needed\n");
+		fprintf(stderr, "model: out=FILE that can be written, dir=DIR and slow=N from 1 on "
+				"are needed\n");
 		return -1;
 	}
 	qemu_plugin_register_vcpu_init_cb(id, present);

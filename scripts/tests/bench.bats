@@ -325,6 +325,54 @@ guest_says() {
 	[ "$output" = "bench: PAIRS=none: not a positive number" ]
 }
 
+# --- a daemon against fixed values, phase by phase
+
+# A region as "8 calm 0 8 200 0": row, phase, windows, setting afterwards, faults, operations.
+
+@test "a daemon's share is of the best fixed value of each phase" {
+	run "$scripts/bench.d/phases.py" <(printf '%s\n' "1 calm 0 1 100 0" "1 storm 0 1 100 400" "8 calm 0 8 200 0" "8 storm 0 8 100 100" \
+		"enforce:8 calm 3 8 190 0" "enforce:8 storm 2 1 100 361" \
+		"1 calm 0 1 100 0" "1 storm 0 1 100 400" "8 calm 0 8 210 0" "8 storm 0 8 100 100")
+	[ "$status" -eq 0 ]
+	[[ $output == *$'\n'"| calm | 100 | 205 | 190 | 0.9268, 8 |"$'\n'"| storm | 100; 400 | 100; 100 | 100; 361 | 0.9747, 1 |"$'\n'* ]]
+	[[ $output == *$'\n'"| all, of the best | 0.6984 | 0.8409 | 0.9505 |  |"$'\n'* ]]
+	[ "${lines[-1]}" = "Rounds of a fixed value are at most 5.0 % apart." ]
+}
+
+# void TEXT REGION...: these are no measurement, and why
+void() {
+	local text=$1
+	shift
+	run "$scripts/bench.d/phases.py" <([ $# -eq 0 ] || printf '%s\n' "$@")
+	[ "$status" -eq 1 ]
+	[[ $output == "bench: $text"* ]] || { echo "$output"; return 1; }
+}
+@test "phases that were not measured as they should are no figure" {
+	void "the daemon took no window: enforce:8 calm 0" "8 calm 0 8 200 0" "enforce:8 calm 0 8 190 0"
+	void "not every row has every phase" "8 calm 0 8 200 0" "8 storm 0 8 200 0" "enforce:8 calm 2 8 190 0"
+	void "fixed values and a daemon are needed" "8 calm 0 8 200 0"
+	void "a region without faults" "8 calm 0 8 0 0"
+	void "not a region: 8 calm 0 8 null 0" "8 calm 0 8 null 0"
+	void "no region was measured"
+}
+
+@test "the phases' run joins what the guest says with what the model counted" {
+	guest_says "on 0 0 0"
+	tool model "printf '%s\n' \"\$@\" >'$tmp/asked'
+		printf '%s\n' '8 calm 0 8' 'enforce:8 calm 2 8' >'$O/bench/phases/order'
+		printf '%s\n' '{\"faults\":{\"per_mtick\":100},\"ops\":{\"fork\":{\"per_mtick\":4}}}' \
+			'{\"faults\":{\"per_mtick\":100},\"ops\":{\"fork\":{\"per_mtick\":1}}}' >'$O/bench/phases/model.json'"
+	SLOW=7 run "$scripts/bench" phases 8
+	[ "$status" -eq 0 ]
+	[[ $output == *"| calm | 100; 4 | 100; 1 | 0.7071, 8 |"* ]]
+	[[ $(tr '\n' ' ' <"$tmp/asked") == *" --slow 7 "*"/bench-phases-guest 8 "* ]]
+	run "$scripts/bench" phases none
+	[ "$status" -eq 1 ]
+	[ "$output" = "bench: 'none' is no value of vm.spf_backoff_max" ]
+	ROUNDS=0 run "$scripts/bench" phases
+	[ "$output" = "bench: ROUNDS=0: not a positive number" ]
+}
+
 @test "an interrupted run leaves no guest behind" {
 	stand_ins
 	tool vm "echo \$\$ >'$tmp/pid.new'; mv '$tmp/pid.new' '$tmp/pid'; exec sleep 600"
