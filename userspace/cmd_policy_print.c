@@ -138,7 +138,7 @@ static void put_procs(FILE *out, const json_t *procs)
 		"WINDOW", "ABORTED");
 	json_array_foreach ((json_t *)procs, i, proc)
 		put_proc(out, proc);
-	fputs("-- SAMPLED: attempts seen in samples of 25 ms; THREADS: that look away from the "
+	fputs("-- SAMPLED: attempts seen in samples of 100 ms; THREADS: that look away from the "
 	      "lock now, for WINDOW faults at most\n",
 	      out);
 }

@@ -10,7 +10,7 @@
 
 #define POLICY_SAMPLE_EVERY_NS 10000000000ULL /* costs are sampled so often */
 #define POLICY_SEARCH_EVERY_NS 1000000000ULL /* while a value is measured */
-#define POLICY_SAMPLE_NS       25000000ULL /* for so long */
+#define POLICY_SAMPLE_NS       100000000ULL /* for so long */
 #define POLICY_WATCHED_NS      5000000000ULL /* so long after somebody has looked */
 #define POLICY_AGAIN_NS	       60000000000ULL /* what was refused is asked again */
 #define POLICY_LOG_ENTRIES     100
