@@ -63,10 +63,10 @@ def spread(values):
 
 def table(lines):
     faults, operations, after = read(lines)
-    rows = list(dict.fromkeys(row for row, _ in faults))
     phases = list(dict.fromkeys(phase for _, phase in faults))
-    fixed = [row for row in rows if not row.startswith(TUNED)]
-    tuned = [row for row in rows if row.startswith(TUNED)]
+    fixed = list(dict.fromkeys(row for row, _ in faults if not row.startswith(TUNED)))
+    tuned = list(dict.fromkeys(row for row, _ in faults if row.startswith(TUNED)))
+    rows = [*fixed, *tuned]
     missing = [(row, phase) for row in rows for phase in phases if (row, phase) not in faults]
     if missing or not fixed or not tuned:
         raise Void("not every row has every phase" if missing else "fixed values and a daemon are needed")
