@@ -81,8 +81,10 @@ def table(lines):
                     *(f"{share[row, phase]:.4f}, {after[row, phase][-1]}" for row in tuned)])
     out.append(["all, of the best", *(f"{geometric_mean([share[row, phase] for phase in phases]):.4f}" for row in rows),
                 *("" for _ in tuned)])
-    apart = max(spread([work(*pair) for pair in zip(faults[key], operations[key])]) for key in faults if key[0] in fixed)
-    return out, f"Rounds of a fixed value are at most {100 * apart:.1f} % apart."
+    rounds = {key: [work(*pair) for pair in zip(faults[key], operations[key])] for key in faults if key[0] in fixed}
+    if min(map(len, rounds.values())) < 2:
+        return out, "A point was taken once: how far two rounds are apart is not known."
+    return out, f"Rounds of a fixed value are at most {100 * max(map(spread, rounds.values())):.1f} % apart."
 
 
 def main():

@@ -337,6 +337,9 @@ guest_says() {
 	[[ $output == *$'\n'"| calm | 100 | 205 | 190 | 0.9268, 8 |"$'\n'"| storm | 100; 400 | 100; 100 | 100; 361 | 0.9747, 1 |"$'\n'* ]]
 	[[ $output == *$'\n'"| all, of the best | 0.6984 | 0.8409 | 0.9505 |  |"$'\n'* ]]
 	[ "${lines[-1]}" = "Rounds of a fixed value are at most 5.0 % apart." ]
+	run "$scripts/bench.d/phases.py" <(printf '%s\n' "1 calm 0 1 100 0" "1 calm 0 1 100 0" "8 calm 0 8 200 0" "enforce:8 calm 3 8 190 0")
+	[ "$status" -eq 0 ]
+	[ "${lines[-1]}" = "A point was taken once: how far two rounds are apart is not known." ]
 }
 
 # void TEXT REGION...: these are no measurement, and why
