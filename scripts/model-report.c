@@ -109,12 +109,13 @@ void report_write(struct measured *measured, unsigned int lead)
 
 	fprintf(out,
 		"{\"region\":%u,\"kind\":\"%s\",\"cpus\":%u,\"lead\":%u,\"ticks\":%llu,"
-		"\"host_s\":%.3f,\"stolen\":%lu,\"stray\":%lu,\"irq_insns\":%llu,\"other_insns\":%"
+		"\"host_s\":%.3f,\"host_cores\":[%u,%u],\"stolen\":%lu,\"stray\":%lu,\"irq_insns\":"
+		"%llu,\"other_insns\":%"
 		"llu,\"all_insns\":%llu,",
 		measured->number, kinds[measured->kind], cpus(), lead, (unsigned long long)ticks,
-		measured->host_s, step_stolen(), measured->stray,
-		(unsigned long long)measured->irq_insns, (unsigned long long)measured->other_insns,
-		(unsigned long long)measured->all_insns);
+		measured->host_s, measured->host_cores[0], measured->host_cores[1], step_stolen(),
+		measured->stray, (unsigned long long)measured->irq_insns,
+		(unsigned long long)measured->other_insns, (unsigned long long)measured->all_insns);
 	if (!ticks)
 		ticks = 1;
 	if (measured->faults.ticks.count) {

@@ -18,6 +18,7 @@
  *	dir=DIR		has kallsyms and btf of the running kernel when a region begins
  *	lead=N		how many instructions a CPU may be ahead of the slowest one
  *	slow=N		nanoseconds of the guest's clocks in one tick; 1
+ *	core=N		of the host, for all of QEMU while a region runs
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -35,13 +36,14 @@ enum phase { OUTSIDE, BEGINNING, INSIDE, ENDING };
 static struct {
 	unsigned int lead;
 	unsigned int tick_ns;
+	int core; /* of the host; -1: any */
 	const char *dir; /* of the guest's kallsyms and btf */
 	bool named;
 	enum phase phase;
 	unsigned int cpu; /* that ran the marker */
 	uint64_t begun_ns;
 	struct measured measured;
-} model = {.lead = LEAD, .tick_ns = 1};
+} model = {.lead = LEAD, .tick_ns = 1, .core = -1};
 
 __attribute__((visibility("default"))) int qemu_plugin_version = 1;
 int qemu_plugin_install(uint64_t id, const void *info, int argc, char **argv);
@@ -118,9 +120,13 @@ static uint64_t host_ns(void)
 static void begins(void)
 {
 	model.begun_ns = host_ns();
+	model.measured.host_cores[0] = core_count();
+	core_take(model.core);
+	model.measured.host_cores[1] = core_count();
 	step_begin(model.cpu, model.lead, model.tick_ns);
 	if (clock_take() < 0) {
 		step_free();
+		core_release();
 		model.phase = OUTSIDE;
 		report_broken(model.measured.number,
 			      "this is not the QEMU 7.2 that the clock is for");
@@ -137,6 +143,7 @@ static void begins(void)
 static void ends(void)
 {
 	clock_release();
+	core_release();
 	model.measured.host_s = (host_ns() - model.begun_ns) / 1e9;
 	model.phase = OUTSIDE;
 	object_look(model.cpu);
@@ -346,6 +353,8 @@ __attribute__((visibility("default"))) int qemu_plugin_install(uint64_t id, cons
 			model.lead = strtoul(argv[i] + 5, NULL, 10);
 		else if (!strncmp(argv[i], "slow=", 5))
 			model.tick_ns = strtoul(argv[i] + 5, NULL, 10);
+		else if (!strncmp(argv[i], "core=", 5))
+			model.core = (int)strtoul(argv[i] + 5, NULL, 10);
 		else
 			fprintf(stderr, "model: %s: no such setting\n", argv[i]);
 	}

@@ -47,6 +47,7 @@ struct measured {
 	uint64_t begin, end; /* virtual time of the markers, */
 	uint64_t first, last; /* of the first fault's or operation's begin, the last one's end */
 	double host_s;
+	unsigned int host_cores[2]; /* for the emulator: before the region, and in it */
 	uint64_t irq_insns, other_insns; /* the kernel's, in interrupts, for other programs */
 	uint64_t all_insns; /* the kernel's and those of all programs */
 	unsigned long stray; /* frames that never ended, as seen by user code that runs */
@@ -109,6 +110,12 @@ unsigned long step_stolen(void);
 void clock_find(void);
 int clock_take(void);
 void clock_release(void);
+
+/* --- a core of the host (model-core.c); the number of those that this thread may run on */
+
+void core_take(int core);
+void core_release(void);
+unsigned int core_count(void);
 
 /* --- code of the guest (model-code.c) */
 
