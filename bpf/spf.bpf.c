@@ -2,7 +2,7 @@
 /*
  * What does a fault cost that goes without mmap_lock, how does it end, and whose
  * is it? Every attempt while this is attached, which userspace does for a tenth
- * of a second now and then: the kernel reads the clock twice a fault for it.
+ * of a second at most, now and then: the kernel reads the clock twice a fault for it.
  */
 #include "sample.bpf.h"
 #include <bpf/bpf_tracing.h>

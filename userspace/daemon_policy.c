@@ -42,29 +42,51 @@ static void find_home(struct daemon_policy *p)
 							   : p->window.value[k];
 }
 
-static void sample_off(void *arg)
+/* Each fault pays for being sampled: not longer than is needed to know what it costs. */
+static void sample_goes_on(void *arg)
 {
 	struct daemon_policy *p = arg;
+	uint64_t now_ns = daemon_now_ns();
 
-	if (p->sampling)
-		policy_meter_sample(p->meter, false);
+	if (!p->sampling)
+		return;
+	if (now_ns < p->sample_end_ns && !policy_meter_has_enough(p->meter)) {
+		loop_timer_set(p->sample_timer, POLICY_ENOUGH_NS, 0);
+		return;
+	}
+	policy_meter_sample(p->meter, false);
 	p->sampling = false;
+}
+
+/*
+ * To attach and to detach costs more than what is sampled between. Until all costs are
+ * known each window is used, but not for long: on a machine that is too busy to measure
+ * what a look costs, trying it in each would be one load more.
+ */
+static uint64_t sample_every_ns(const struct daemon_policy *p, uint64_t now_ns)
+{
+	if (now_ns < p->watched_until_ns)
+		return POLICY_FIRST_EVERY_NS;
+	if (p->mode == MODE_OBSERVE)
+		return POLICY_SAMPLE_EVERY_NS;
+	if (!policy_costs_known(&p->state))
+		return p->in_vain < POLICY_TRIES ? POLICY_FIRST_EVERY_NS : POLICY_SAMPLE_EVERY_NS;
+	return p->state.stage == POLICY_HOLD ? POLICY_SAMPLE_EVERY_NS : POLICY_SEARCH_EVERY_NS;
 }
 
 /* Only under contention: a calm host has nothing to be measured, and pays nothing. */
 static void sample(struct daemon_policy *p, uint64_t now_ns)
 {
-	bool settled = p->mode == MODE_OBSERVE ||
-		       (policy_costs_known(&p->state) && p->state.stage == POLICY_HOLD);
-	bool often = !settled || now_ns < p->watched_until_ns;
 	bool busy = policy_classify(&p->limits, &p->window, p->state.regime) != POLICY_CALM;
 
 	if (!busy || p->sampling || now_ns < p->next_sample_ns || !p->sample_timer)
 		return;
 	policy_meter_sample(p->meter, true);
 	p->sampling = true;
-	p->next_sample_ns = now_ns + (often ? POLICY_SEARCH_EVERY_NS : POLICY_SAMPLE_EVERY_NS);
-	loop_timer_set(p->sample_timer, POLICY_SAMPLE_NS, 0);
+	p->in_vain = p->window.probe_ns ? 0 : p->in_vain + 1;
+	p->sample_end_ns = now_ns + POLICY_SAMPLE_NS;
+	p->next_sample_ns = now_ns + sample_every_ns(p, now_ns);
+	loop_timer_set(p->sample_timer, POLICY_ENOUGH_NS, 0);
 }
 
 void daemon_policy_watched(struct daemon *d)
@@ -75,7 +97,7 @@ void daemon_policy_watched(struct daemon *d)
 	if (!p || !p->meter)
 		return;
 	p->watched_until_ns = now_ns + POLICY_WATCHED_NS;
-	if (p->next_sample_ns > now_ns + POLICY_SEARCH_EVERY_NS)
+	if (p->next_sample_ns > now_ns + POLICY_FIRST_EVERY_NS)
 		p->next_sample_ns = now_ns;
 }
 
@@ -177,7 +199,7 @@ int daemon_policy_open(struct daemon *d)
 	daemon_policy_trace_open(p);
 	if (p->mode != MODE_OBSERVE)
 		start_client(p);
-	return loop_timer(d->loop, 0, 0, sample_off, p, &p->sample_timer);
+	return loop_timer(d->loop, 0, 0, sample_goes_on, p, &p->sample_timer);
 }
 
 void daemon_policy_close(struct daemon *d)

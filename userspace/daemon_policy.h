@@ -9,8 +9,11 @@
 #include "policy_meter.h"
 
 #define POLICY_SAMPLE_EVERY_NS 10000000000ULL /* costs are sampled so often */
-#define POLICY_SEARCH_EVERY_NS 1000000000ULL /* while a value is measured */
-#define POLICY_SAMPLE_NS       100000000ULL /* for so long */
+#define POLICY_SEARCH_EVERY_NS 5000000000ULL /* while a value is measured */
+#define POLICY_FIRST_EVERY_NS  1000000000ULL /* until they are known, or somebody looks */
+#define POLICY_SAMPLE_NS       100000000ULL /* for so long, at most */
+#define POLICY_ENOUGH_NS       20000000ULL /* as often it is seen whether it is enough */
+#define POLICY_TRIES	       30 /* in a row, to measure what a look costs */
 #define POLICY_WATCHED_NS      5000000000ULL /* so long after somebody has looked */
 #define POLICY_AGAIN_NS	       60000000000ULL /* what was refused is asked again */
 #define POLICY_LOG_ENTRIES     100
@@ -43,7 +46,8 @@ struct daemon_policy {
 	size_t n_by_operator;
 	struct loop_source *sample_timer;
 	bool sampling;
-	uint64_t next_sample_ns;
+	uint64_t next_sample_ns, sample_end_ns;
+	unsigned int in_vain; /* samples since the price of a look was to be known */
 	uint64_t watched_until_ns;
 	char changed_why[POLICY_NR_KNOBS][POLICY_EVIDENCE]; /* of the last change by us */
 	json_t *log;

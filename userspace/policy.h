@@ -162,6 +162,9 @@ enum policy_regime policy_classify(const struct policy_limits *limits,
 				   const struct policy_window *window, enum policy_regime now);
 void policy_learn(struct policy_state *state, const struct policy_window *window);
 bool policy_costs_known(const struct policy_state *state);
+/* Do these say what faults cost, and attempts whose they are, or are more needed? */
+bool policy_enough_tried(const struct policy_sample *ok, const struct policy_sample *aborted);
+bool policy_enough_locked(const struct policy_sample *locked);
 /* Nanoseconds of a fault, waits included; 0: too few faults, or costs not known. */
 double policy_cost(const struct policy_state *state, const struct policy_window *window);
 void policy_epoch_add(struct policy_epoch *epoch, const struct policy_window *window,

@@ -11,6 +11,8 @@
 #include "policy.h"
 
 #define MIN_SAMPLE    20 /* fewer tell nothing */
+#define ENOUGH	      60 /* of each kind: more add little to the average */
+#define ENOUGH_TRIED  1000 /* attempts: they are shown by process, too */
 #define WEIGHT	      0.25 /* of a new sample in the average */
 #define ABORTS_PCT    25 /* of attempts: speculation mostly fails */
 #define WRITER_RATE   10 /* waits of writers a second */
@@ -62,6 +64,16 @@ void policy_learn(struct policy_state *state, const struct policy_window *window
 bool policy_costs_known(const struct policy_state *state)
 {
 	return state->ok_ns > 0 && state->locked_ns > 0 && state->probe_ns > 0;
+}
+
+bool policy_enough_tried(const struct policy_sample *ok, const struct policy_sample *aborted)
+{
+	return ok->n + aborted->n >= ENOUGH_TRIED && ok->n >= ENOUGH;
+}
+
+bool policy_enough_locked(const struct policy_sample *locked)
+{
+	return locked->n >= ENOUGH;
 }
 
 double policy_cost(const struct policy_state *state, const struct policy_window *window)

@@ -66,18 +66,39 @@ void policy_meter_sample(struct policy_meter *meter, bool on)
 {
 	if (!meter->probe)
 		return;
+	if (!on) {
+		spf_probe_stop(meter->probe);
+		return;
+	}
 	if (!meter->probe_ns) /* the machine was too busy the last time */
 		meter->probe_ns = transfer_measure_ns();
-	if (on)
-		spf_probe_start(meter->probe);
-	else
-		spf_probe_stop(meter->probe);
+	spf_probe_start(meter->probe);
 }
 
 static struct policy_sample since(const struct policy_sample *before,
 				  const struct policy_sample *now)
 {
 	return (struct policy_sample){now->n - before->n, now->ns - before->ns};
+}
+
+bool policy_meter_has_enough(struct policy_meter *meter)
+{
+	struct policy_sample ok, aborted, locked;
+	bool tried_enough, locked_enough;
+	struct spf_samples now;
+
+	if (!meter->probe || spf_probe_read(meter->probe, &now))
+		return false;
+	ok = since(&meter->samples.ok, &now.ok);
+	aborted = since(&meter->samples.aborted, &now.aborted);
+	locked = since(&meter->samples.locked, &now.locked);
+	tried_enough = policy_enough_tried(&ok, &aborted);
+	locked_enough = policy_enough_locked(&locked);
+	if (tried_enough)
+		spf_probe_stop_one(meter->probe, SPF_FEATURE_COST);
+	if (locked_enough)
+		spf_probe_stop_one(meter->probe, SPF_FEATURE_LOCKED);
+	return tried_enough && locked_enough;
 }
 
 static int take_samples(struct policy_meter *meter, struct policy_window *window)

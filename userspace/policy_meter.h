@@ -20,8 +20,13 @@ struct policy_meter;
 int policy_meter_open(const char *proc, bool with_bpf, struct policy_meter **ret_meter);
 void policy_meter_close(struct policy_meter *meter); /* NULL-safe */
 
-/* Attach what samples, and detach it; keep the time between short. */
+/*
+ * Attach what samples, and detach it; keep the time between short. As long as the price
+ * of a look is not known, attaching tries to measure it: up to 50 ms of two CPUs.
+ */
 void policy_meter_sample(struct policy_meter *meter, bool on);
+/* Detach what has had enough samples since the last window. True: that was all. */
+bool policy_meter_has_enough(struct policy_meter *meter);
 /*
  * What came since the last call, or since it was opened: diff has the waits of the
  * same time. 0 or -errno.

@@ -160,14 +160,23 @@ static uint64_t sampled_ns(const struct spf_probe *probe)
 	return probe->sampled_ns + (probe->started_ns ? now_ns() - probe->started_ns : 0);
 }
 
-void spf_probe_stop(struct spf_probe *probe)
+void spf_probe_stop_one(struct spf_probe *probe, enum spf_feature feature)
 {
+	if (feature == SPF_FEATURE_LOCKED) {
+		if (probe->locked)
+			locked_bpf__detach(probe->locked);
+		return;
+	}
 	probe->sampled_ns = sampled_ns(probe);
 	probe->started_ns = 0;
 	if (probe->cost)
 		spf_bpf__detach(probe->cost);
-	if (probe->locked)
-		locked_bpf__detach(probe->locked);
+}
+
+void spf_probe_stop(struct spf_probe *probe)
+{
+	spf_probe_stop_one(probe, SPF_FEATURE_COST);
+	spf_probe_stop_one(probe, SPF_FEATURE_LOCKED);
 }
 
 static int read_sum(const struct bpf_map *map, uint32_t which, struct policy_sample *sum)

@@ -44,6 +44,8 @@ const struct spf_feature_state *spf_probe_feature(const struct spf_probe *probe,
 /* Attach what samples; a feature that fails is off from then on. */
 void spf_probe_start(struct spf_probe *probe);
 void spf_probe_stop(struct spf_probe *probe);
+/* Detach but one of them, SPF_FEATURE_COST or SPF_FEATURE_LOCKED; again is no error. */
+void spf_probe_stop_one(struct spf_probe *probe, enum spf_feature feature);
 int spf_probe_read(struct spf_probe *probe, struct spf_samples *ret_samples);
 /*
  * Adds the processes that were sampled since it was opened or look away now, those

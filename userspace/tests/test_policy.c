@@ -181,6 +181,27 @@ static void test_learn(void **state)
 	assert_true(w.state.ok_ns == 1250); /* 1000 + (2000 - 1000) / 4 */
 }
 
+static bool enough(uint64_t ok, uint64_t aborted)
+{
+	struct policy_sample o = {.n = ok}, a = {.n = aborted};
+
+	return policy_enough_tried(&o, &a);
+}
+
+static void test_enough(void **state)
+{
+	struct policy_sample locked = {.n = 59};
+
+	(void)state;
+	assert_true(enough(1000, 0));
+	assert_true(enough(60, 940)); /* attempts that fail are attempts */
+	assert_false(enough(999, 0));
+	assert_false(enough(59, 941));
+	assert_false(policy_enough_locked(&locked));
+	locked.n = 60;
+	assert_true(policy_enough_locked(&locked));
+}
+
 static void test_break_even(void **state)
 {
 	struct policy_state s = {.ok_ns = 1000, .locked_ns = 900, .abort_ns = 500, .probe_ns = 800};
@@ -748,6 +769,7 @@ int main(void)
 		cmocka_unit_test(test_classify),
 		cmocka_unit_test(test_cost),
 		cmocka_unit_test(test_learn),
+		cmocka_unit_test(test_enough),
 		cmocka_unit_test(test_break_even),
 		cmocka_unit_test(test_better),
 		cmocka_unit_test(test_epoch_done),
