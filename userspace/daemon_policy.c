@@ -59,7 +59,7 @@ static void sample_goes_on(void *arg)
 }
 
 /*
- * To attach and to detach costs more than what is sampled between. Until all costs are
+ * To attach and to detach costs something, whatever is sampled between. Until all costs are
  * known each window is used, but not for long: on a machine that is too busy to measure
  * what a look costs, trying it in each would be one load more.
  */
