@@ -60,8 +60,9 @@ static void sample_goes_on(void *arg)
 
 /*
  * To attach and to detach costs something, whatever is sampled between. Until all costs are
- * known each window is used, but not for long: on a machine that is too busy to measure
- * what a look costs, trying it in each would be one load more.
+ * known each window is used, but not for long: where one of them cannot be measured (a
+ * machine too busy to time a look, too few faults with the lock), trying it in each would
+ * be one load more.
  */
 static uint64_t sample_every_ns(const struct daemon_policy *p, uint64_t now_ns)
 {
@@ -83,7 +84,7 @@ static void sample(struct daemon_policy *p, uint64_t now_ns)
 		return;
 	policy_meter_sample(p->meter, true);
 	p->sampling = true;
-	p->in_vain = p->window.probe_ns ? 0 : p->in_vain + 1;
+	p->in_vain = policy_costs_known(&p->state) ? 0 : p->in_vain + 1;
 	p->sample_end_ns = now_ns + POLICY_SAMPLE_NS;
 	p->next_sample_ns = now_ns + sample_every_ns(p, now_ns);
 	loop_timer_set(p->sample_timer, POLICY_ENOUGH_NS, 0);

@@ -13,7 +13,7 @@
 #define POLICY_FIRST_EVERY_NS  1000000000ULL /* until they are known, or somebody looks */
 #define POLICY_SAMPLE_NS       100000000ULL /* for so long, at most */
 #define POLICY_ENOUGH_NS       20000000ULL /* as often it is seen whether it is enough */
-#define POLICY_TRIES	       30 /* in a row, to measure what a look costs */
+#define POLICY_TRIES	       30 /* in a row, until all costs are known */
 #define POLICY_WATCHED_NS      5000000000ULL /* so long after somebody has looked */
 #define POLICY_AGAIN_NS	       60000000000ULL /* what was refused is asked again */
 #define POLICY_LOG_ENTRIES     100
@@ -47,7 +47,7 @@ struct daemon_policy {
 	struct loop_source *sample_timer;
 	bool sampling;
 	uint64_t next_sample_ns, sample_end_ns;
-	unsigned int in_vain; /* samples since the price of a look was to be known */
+	unsigned int in_vain; /* samples in a row after which a cost was still unknown */
 	uint64_t watched_until_ns;
 	char changed_why[POLICY_NR_KNOBS][POLICY_EVIDENCE]; /* of the last change by us */
 	json_t *log;
