@@ -58,21 +58,10 @@ static void sample_goes_on(void *arg)
 	p->sampling = false;
 }
 
-/*
- * To attach and to detach costs something, whatever is sampled between. Until all costs are
- * known each window is used, but not for long: where one of them cannot be measured (a
- * machine too busy to time a look, too few faults with the lock), trying it in each would
- * be one load more.
- */
 static uint64_t sample_every_ns(const struct daemon_policy *p, uint64_t now_ns)
 {
-	if (now_ns < p->watched_until_ns)
-		return POLICY_FIRST_EVERY_NS;
-	if (p->mode == MODE_OBSERVE)
-		return POLICY_SAMPLE_EVERY_NS;
-	if (!policy_costs_known(&p->state))
-		return p->in_vain < POLICY_TRIES ? POLICY_FIRST_EVERY_NS : POLICY_SAMPLE_EVERY_NS;
-	return p->state.stage == POLICY_HOLD ? POLICY_SAMPLE_EVERY_NS : POLICY_SEARCH_EVERY_NS;
+	return policy_sample_every_ns(&p->state, p->mode != MODE_OBSERVE,
+				      now_ns < p->watched_until_ns, p->in_vain);
 }
 
 /* Only under contention: a calm host has nothing to be measured, and pays nothing. */
@@ -98,7 +87,7 @@ void daemon_policy_watched(struct daemon *d)
 	if (!p || !p->meter)
 		return;
 	p->watched_until_ns = now_ns + POLICY_WATCHED_NS;
-	if (p->next_sample_ns > now_ns + POLICY_FIRST_EVERY_NS)
+	if (p->next_sample_ns > now_ns + sample_every_ns(p, now_ns))
 		p->next_sample_ns = now_ns;
 }
 

@@ -8,16 +8,12 @@
 #include "policy.h"
 #include "policy_meter.h"
 
-#define POLICY_SAMPLE_EVERY_NS 10000000000ULL /* costs are sampled so often */
-#define POLICY_SEARCH_EVERY_NS 5000000000ULL /* while a value is measured */
-#define POLICY_FIRST_EVERY_NS  1000000000ULL /* until they are known, or somebody looks */
-#define POLICY_SAMPLE_NS       100000000ULL /* for so long, at most */
-#define POLICY_ENOUGH_NS       20000000ULL /* as often it is seen whether it is enough */
-#define POLICY_TRIES	       30 /* in a row, until all costs are known */
-#define POLICY_WATCHED_NS      5000000000ULL /* so long after somebody has looked */
-#define POLICY_AGAIN_NS	       60000000000ULL /* what was refused is asked again */
-#define POLICY_LOG_ENTRIES     100
-#define POLICY_TRACE_BYTES     (64L << 20) /* then the trace is begun anew */
+#define POLICY_SAMPLE_NS   100000000ULL /* a sample of what faults cost takes so long, at most */
+#define POLICY_ENOUGH_NS   20000000ULL /* as often it is seen whether it is enough */
+#define POLICY_WATCHED_NS  5000000000ULL /* so long after somebody has looked */
+#define POLICY_AGAIN_NS	   60000000000ULL /* what was refused is asked again */
+#define POLICY_LOG_ENTRIES 100
+#define POLICY_TRACE_BYTES (64L << 20) /* then the trace is begun anew */
 
 enum policy_mode { MODE_OBSERVE, MODE_ADVISE, MODE_ENFORCE };
 

@@ -165,6 +165,13 @@ bool policy_costs_known(const struct policy_state *state);
 /* Do these say what faults cost, and attempts whose they are, or are more needed? */
 bool policy_enough_tried(const struct policy_sample *ok, const struct policy_sample *aborted);
 bool policy_enough_locked(const struct policy_sample *locked);
+/*
+ * Nanoseconds from one sample of what faults cost to the next, for a policy that decides
+ * or is only to be looked at, while somebody watches, after so many samples in a row
+ * that left a cost unknown.
+ */
+uint64_t policy_sample_every_ns(const struct policy_state *state, bool decides, bool watched,
+				unsigned int in_vain);
 /* Nanoseconds of a fault, waits included; 0: too few faults, or costs not known. */
 double policy_cost(const struct policy_state *state, const struct policy_window *window);
 void policy_epoch_add(struct policy_epoch *epoch, const struct policy_window *window,

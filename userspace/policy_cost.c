@@ -13,11 +13,17 @@
 #define MIN_SAMPLE    20 /* fewer tell nothing */
 #define ENOUGH	      60 /* of each kind: more add little to the average */
 #define ENOUGH_TRIED  1000 /* attempts: they are shown by process, too */
+#define TRIES	      30 /* in a row, until all costs are known */
 #define WEIGHT	      0.25 /* of a new sample in the average */
 #define ABORTS_PCT    25 /* of attempts: speculation mostly fails */
 #define WRITER_RATE   10 /* waits of writers a second */
 #define CALM_FRACTION 4 /* of busy_rate */
 #define SIGMAS	      2.0
+
+/* From one sample to the next. */
+#define EACH_WINDOW_NS	   1000000000ULL
+#define WHILE_SEARCHING_NS 5000000000ULL
+#define SELDOM_NS	   10000000000ULL
 
 static double rate(uint64_t n, uint64_t dur_ns)
 {
@@ -74,6 +80,24 @@ bool policy_enough_tried(const struct policy_sample *ok, const struct policy_sam
 bool policy_enough_locked(const struct policy_sample *locked)
 {
 	return locked->n >= ENOUGH;
+}
+
+/*
+ * To attach and to detach costs something, whatever is sampled between. Until all costs are
+ * known each window is used, but not for long: where one of them cannot be measured (a
+ * machine too busy to time a look, too few faults with the lock), trying it in each would
+ * be one load more.
+ */
+uint64_t policy_sample_every_ns(const struct policy_state *state, bool decides, bool watched,
+				unsigned int in_vain)
+{
+	if (watched)
+		return EACH_WINDOW_NS;
+	if (!decides)
+		return SELDOM_NS;
+	if (!policy_costs_known(state))
+		return in_vain < TRIES ? EACH_WINDOW_NS : SELDOM_NS;
+	return state->stage == POLICY_HOLD ? SELDOM_NS : WHILE_SEARCHING_NS;
 }
 
 double policy_cost(const struct policy_state *state, const struct policy_window *window)

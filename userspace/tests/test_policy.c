@@ -202,6 +202,23 @@ static void test_enough(void **state)
 	assert_true(policy_enough_locked(&locked));
 }
 
+static void test_sample_every(void **state)
+{
+	struct policy_state known = {.ok_ns = 1000, .locked_ns = 900, .probe_ns = 800};
+	struct policy_state unknown = {.ok_ns = 1000, .locked_ns = 900};
+
+	(void)state;
+	known.stage = POLICY_HOLD;
+	assert_int_equal(policy_sample_every_ns(&known, true, false, 0), 10000000000);
+	assert_int_equal(policy_sample_every_ns(&known, true, true, 0), 1000000000);
+	known.stage = POLICY_TRIAL;
+	assert_int_equal(policy_sample_every_ns(&known, true, false, 0), 5000000000);
+	assert_int_equal(policy_sample_every_ns(&known, false, false, 0), 10000000000);
+	assert_int_equal(policy_sample_every_ns(&unknown, true, false, 29), 1000000000);
+	assert_int_equal(policy_sample_every_ns(&unknown, true, false, 30), 10000000000);
+	assert_int_equal(policy_sample_every_ns(&unknown, false, false, 0), 10000000000);
+}
+
 static void test_break_even(void **state)
 {
 	struct policy_state s = {.ok_ns = 1000, .locked_ns = 900, .abort_ns = 500, .probe_ns = 800};
@@ -770,6 +787,7 @@ int main(void)
 		cmocka_unit_test(test_cost),
 		cmocka_unit_test(test_learn),
 		cmocka_unit_test(test_enough),
+		cmocka_unit_test(test_sample_every),
 		cmocka_unit_test(test_break_even),
 		cmocka_unit_test(test_better),
 		cmocka_unit_test(test_epoch_done),
