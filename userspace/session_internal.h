@@ -12,7 +12,9 @@ struct spf_probe;
 struct vmas;
 struct usym;
 
-#define SESSION_MAX_LOOKS 16 /* tasks whose stack is taken in one poll */
+#define SESSION_MAX_LOOKS    16 /* tasks whose stack is taken in one poll */
+#define SESSION_SINGLE_WAITS 64 /* waits that have ended, in a snapshot */
+#define SESSION_STUCK_STACKS 8 /* waits that have not, with their stacks and their holders' */
 
 /* A wait that was not in the queue of its lock at the last look. */
 struct suspect {
@@ -76,6 +78,11 @@ int session_user_stack(struct session *session, struct snapshot *snap, uint32_t 
 		       const __u64 *ips, size_t n);
 /* Add the row "user_stacks" to the features; opens what user stacks need. */
 int session_user_feature(struct session *session, struct snapshot *snap);
+/*
+ * One pass over the kernel's symbols for all stacks that a snapshot is to have: without
+ * it, each that has something new costs one.
+ */
+void session_learn_symbols(struct session *session);
 /* The totals by stack, and the sampled stacks of holders. */
 int session_fill_stacks(struct session *session, struct snapshot *snap);
 /* Frame names without offset, for cause_of(); fills at most max. */

@@ -13,8 +13,6 @@
 #include "spf_probe.h"
 #include "text.h"
 
-#define MAX_SINGLE_WAITS 64
-
 static void fill_task(struct snap_task *task, const struct fl_task_ref *ref, const char *raw_comm)
 {
 	char comm[FL_COMM_LEN + 1] = "", detail[128];
@@ -144,7 +142,7 @@ int session_add_stuck(struct session *session, struct snapshot *snap,
 
 static int fill_waits(struct session *session, struct snapshot *snap, bool with_stacks)
 {
-	const struct fl_event *events[MAX_SINGLE_WAITS];
+	const struct fl_event *events[SESSION_SINGLE_WAITS];
 	const struct tally_stuck *stuck;
 	size_t n;
 	int err;
@@ -155,11 +153,12 @@ static int fill_waits(struct session *session, struct snapshot *snap, bool with_
 		if (!probe_still_waits(session->probe, stuck[i].tid, stuck[i].wait.begin_ns))
 			continue;
 		/* the stacks of the first ones tell what is to be told */
-		err = session_add_stuck(session, snap, &stuck[i], with_stacks && i < 8);
+		err = session_add_stuck(session, snap, &stuck[i],
+					with_stacks && i < SESSION_STUCK_STACKS);
 		if (err)
 			return err;
 	}
-	n = tally_events(session->tally, events, MAX_SINGLE_WAITS);
+	n = tally_events(session->tally, events, SESSION_SINGLE_WAITS);
 	for (size_t i = 0; i < n; i++) {
 		err = session_add_event(session, snap, events[i], with_stacks);
 		if (err)
@@ -288,6 +287,8 @@ int session_snapshot(struct session *session, bool with_stacks, struct snapshot 
 		err = tally_fill_procs(session->tally, session->probe, snap);
 	if (!err)
 		err = tally_fill_blames(session->tally, session->probe, snap);
+	if (!err && with_stacks)
+		session_learn_symbols(session);
 	if (!err)
 		err = fill_waits(session, snap, with_stacks);
 	if (!err && with_stacks)

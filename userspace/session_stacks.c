@@ -168,34 +168,92 @@ size_t session_frame_names(const struct snap_stack *stack, char (*names)[64], co
 	return n;
 }
 
+/* Addresses of kernel stacks, to be named in one pass. */
+struct wanted {
+	struct session *session;
+	uint64_t *addrs;
+	size_t n;
+	size_t max;
+};
+
+static void want(struct wanted *wanted, const __u64 *ips, size_t n)
+{
+	if (wanted->n + n > wanted->max) {
+		size_t max = 2 * (wanted->n + n);
+		uint64_t *addrs = realloc(wanted->addrs, max * sizeof(*addrs));
+
+		if (!addrs)
+			return; /* slower then, not wrong */
+		wanted->addrs = addrs;
+		wanted->max = max;
+	}
+	for (size_t i = 0; i < n; i++)
+		wanted->addrs[wanted->n++] = ips[i];
+}
+
+static void want_stack(struct wanted *wanted, __s32 id)
+{
+	__u64 ips[FL_STACK_DEPTH];
+
+	want(wanted, ips, probe_stack_ips(wanted->session->probe, false, id, ips));
+}
+
+static bool want_total(void *arg, const struct fl_stack_key *key,
+		       const struct fl_stack_total *total)
+{
+	(void)total;
+	want_stack(arg, key->kstack);
+	return false;
+}
+
+/* As they are now: when their rows are made they have moved on, mostly not far. */
+static void want_stuck(struct wanted *wanted)
+{
+	struct fl_task_stack stacks[SESSION_MAX_LOOKS];
+	uint32_t tids[SESSION_MAX_LOOKS];
+	const struct tally_stuck *stuck;
+	size_t n, n_tids = 0;
+	int found;
+
+	stuck = tally_stuck(wanted->session->tally, &n);
+	for (size_t i = 0; i < n && i < SESSION_STUCK_STACKS; i++) {
+		tids[n_tids++] = stuck[i].tid;
+		if (stuck[i].wait.holder.tid)
+			tids[n_tids++] = stuck[i].wait.holder.tid;
+	}
+	if (!n_tids)
+		return;
+	found = probe_task_stacks(wanted->session->probe, tids, n_tids, stacks);
+	for (int i = 0; i < found; i++)
+		want(wanted, stacks[i].ips,
+		     stacks[i].depth < FL_STACK_DEPTH ? stacks[i].depth : FL_STACK_DEPTH);
+}
+
+void session_learn_symbols(struct session *session)
+{
+	const struct fl_event *events[SESSION_SINGLE_WAITS];
+	struct wanted wanted = {.session = session};
+	const struct tally_holder *holders;
+	size_t n;
+
+	probe_each_stack(session->probe, want_total, &wanted);
+	n = tally_events(session->tally, events, SESSION_SINGLE_WAITS);
+	for (size_t i = 0; i < n; i++)
+		want_stack(&wanted, events[i]->kstack);
+	holders = tally_holders(session->tally, &n);
+	for (size_t i = 0; i < n; i++)
+		want(&wanted, holders[i].stack.ips,
+		     holders[i].stack.depth < FL_STACK_DEPTH ? holders[i].stack.depth
+							     : FL_STACK_DEPTH);
+	want_stuck(&wanted);
+	ksym_prefetch(session->ksym, wanted.addrs, wanted.n);
+	free(wanted.addrs);
+}
+
 struct fill {
 	struct session *session;
 	struct snapshot *snap;
-	uint64_t *addrs; /* of all kernel stacks, to be named in one pass */
-	size_t n_addrs;
-	size_t max_addrs;
 };
-
-static bool collect(void *arg, const struct fl_stack_key *key, const struct fl_stack_total *total)
-{
-	struct fill *fill = arg;
-	__u64 ips[FL_STACK_DEPTH];
-	size_t n = probe_stack_ips(fill->session->probe, false, key->kstack, ips);
-
-	(void)total;
-	if (fill->n_addrs + n > fill->max_addrs) {
-		size_t max = 2 * (fill->n_addrs + n);
-		uint64_t *addrs = realloc(fill->addrs, max * sizeof(*addrs));
-
-		if (!addrs)
-			return false; /* slower then, not wrong */
-		fill->addrs = addrs;
-		fill->max_addrs = max;
-	}
-	for (size_t i = 0; i < n; i++)
-		fill->addrs[fill->n_addrs++] = ips[i];
-	return false;
-}
 
 static enum cause stack_cause(const struct snap_stack *stack, const struct fl_task_ref *ref,
 			      const char *comm)
@@ -275,11 +333,7 @@ int session_fill_stacks(struct session *session, struct snapshot *snap)
 	size_t n;
 	int err;
 
-	err = probe_each_stack(session->probe, collect, &fill);
-	ksym_prefetch(session->ksym, fill.addrs, fill.n_addrs);
-	free(fill.addrs);
-	if (!err)
-		err = probe_each_stack(session->probe, fill_total, &fill);
+	err = probe_each_stack(session->probe, fill_total, &fill);
 	holders = tally_holders(session->tally, &n);
 	for (size_t i = 0; i < n; i++)
 		fill_holder(&fill, &holders[i]);

@@ -359,3 +359,18 @@ drawn() { [ "$(grep -c "class=\"$2" "$3")" -ge "$1" ] || { echo "no $1 $2 in $3"
 	refused 3 "permitted" "${NOBODY[@]}" "$DIR/faultline" status --socket "$SOCKET"
 	refused 3 "permitted" "${NOBODY[@]}" "$DIR/faultline" report --socket "$SOCKET"
 }
+
+@test "stacks are named in one pass over the kernel's symbols, not in one each" {
+	export FAULTLINE_KALLSYMS=$DIR/kallsyms
+	cat /proc/kallsyms >"$FAULTLINE_KALLSYMS"
+	contend --hold madvise --hold-ms 60 --rounds 1000 --wait-by mprotect,mmap,mincore --waiters 12 --quiet
+	contend_next
+	# without a daemon: it has kept the single waits, too
+	python3 "$BATS_TEST_DIRNAME/opens.py" "$FAULTLINE_KALLSYMS" "$DIR/opens" \
+		"$DIR/faultline" stacks -d 3s --direct -p "$TARGET" >"$DIR/stacks"
+	for function in mprotect mmap mincore; do
+		grep -q "$function" "$DIR/stacks" || { cat "$DIR/stacks"; return 1; }
+	done
+	# one, and one more when a stack comes that is new while names are looked up
+	[ "$(cat "$DIR/opens")" -lt "$(grep -c ^contend "$DIR/stacks")" ] || { cat "$DIR/opens" "$DIR/stacks"; return 1; }
+}
