@@ -159,11 +159,8 @@ void session_on_wait(struct session *session, session_wait_fn fn, session_wants_
 /* A pass over the kernel's symbols is what announcing costs: one for all of them. */
 static void learn_symbols(struct session *session, const struct tally_stuck *stuck, size_t n)
 {
-	struct fl_task_stack stacks[SESSION_MAX_LOOKS];
-	uint64_t addrs[SESSION_MAX_LOOKS * FL_STACK_DEPTH];
 	uint32_t tids[SESSION_MAX_LOOKS];
-	size_t n_tids = 0, n_addrs = 0;
-	int found;
+	size_t n_tids = 0;
 
 	for (size_t i = 0; i < n && n_tids + 2 <= SESSION_MAX_LOOKS; i++) {
 		const struct fl_waiter *w = &stuck[i].wait;
@@ -174,14 +171,8 @@ static void learn_symbols(struct session *session, const struct tally_stuck *stu
 		if (w->holder.tid && (!i || w->holder.tid != stuck[i - 1].wait.holder.tid))
 			tids[n_tids++] = w->holder.tid;
 	}
-	if (!n_tids)
-		return;
-	found = probe_task_stacks(session->probe, tids, n_tids, stacks);
-	for (int i = 0; i < found; i++) {
-		for (uint32_t k = 0; k < stacks[i].depth && k < FL_STACK_DEPTH; k++)
-			addrs[n_addrs++] = stacks[i].ips[k];
-	}
-	ksym_prefetch(session->ksym, addrs, n_addrs);
+	if (n_tids)
+		session_learn_tasks(session, tids, n_tids);
 }
 
 static void announce(struct session *session)

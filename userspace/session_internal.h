@@ -83,6 +83,8 @@ int session_user_feature(struct session *session, struct snapshot *snap);
  * it, each that has something new costs one.
  */
 void session_learn_symbols(struct session *session);
+/* The same for the stacks that these threads have now; at most SESSION_MAX_LOOKS. */
+void session_learn_tasks(struct session *session, const uint32_t *tids, size_t n);
 /* The totals by stack, and the sampled stacks of holders. */
 int session_fill_stacks(struct session *session, struct snapshot *snap);
 /* Frame names without offset, for cause_of(); fills at most max. */

@@ -178,6 +178,8 @@ struct wanted {
 
 static void want(struct wanted *wanted, const __u64 *ips, size_t n)
 {
+	if (n > FL_STACK_DEPTH)
+		n = FL_STACK_DEPTH;
 	if (wanted->n + n > wanted->max) {
 		size_t max = 2 * (wanted->n + n);
 		uint64_t *addrs = realloc(wanted->addrs, max * sizeof(*addrs));
@@ -207,13 +209,20 @@ static bool want_total(void *arg, const struct fl_stack_key *key,
 }
 
 /* As they are now: when their rows are made they have moved on, mostly not far. */
-static void want_stuck(struct wanted *wanted)
+static void want_tasks(struct wanted *wanted, const uint32_t *tids, size_t n)
 {
 	struct fl_task_stack stacks[SESSION_MAX_LOOKS];
-	uint32_t tids[SESSION_MAX_LOOKS];
+	int found = n ? probe_task_stacks(wanted->session->probe, tids, n, stacks) : 0;
+
+	for (int i = 0; i < found; i++)
+		want(wanted, stacks[i].ips, stacks[i].depth);
+}
+
+static void want_stuck(struct wanted *wanted)
+{
+	uint32_t tids[2 * SESSION_STUCK_STACKS];
 	const struct tally_stuck *stuck;
 	size_t n, n_tids = 0;
-	int found;
 
 	stuck = tally_stuck(wanted->session->tally, &n);
 	for (size_t i = 0; i < n && i < SESSION_STUCK_STACKS; i++) {
@@ -221,12 +230,16 @@ static void want_stuck(struct wanted *wanted)
 		if (stuck[i].wait.holder.tid)
 			tids[n_tids++] = stuck[i].wait.holder.tid;
 	}
-	if (!n_tids)
-		return;
-	found = probe_task_stacks(wanted->session->probe, tids, n_tids, stacks);
-	for (int i = 0; i < found; i++)
-		want(wanted, stacks[i].ips,
-		     stacks[i].depth < FL_STACK_DEPTH ? stacks[i].depth : FL_STACK_DEPTH);
+	want_tasks(wanted, tids, n_tids);
+}
+
+void session_learn_tasks(struct session *session, const uint32_t *tids, size_t n)
+{
+	struct wanted wanted = {.session = session};
+
+	want_tasks(&wanted, tids, n);
+	ksym_prefetch(session->ksym, wanted.addrs, wanted.n);
+	free(wanted.addrs);
 }
 
 void session_learn_symbols(struct session *session)
@@ -242,9 +255,7 @@ void session_learn_symbols(struct session *session)
 		want_stack(&wanted, events[i]->kstack);
 	holders = tally_holders(session->tally, &n);
 	for (size_t i = 0; i < n; i++)
-		want(&wanted, holders[i].stack.ips,
-		     holders[i].stack.depth < FL_STACK_DEPTH ? holders[i].stack.depth
-							     : FL_STACK_DEPTH);
+		want(&wanted, holders[i].stack.ips, holders[i].stack.depth);
 	want_stuck(&wanted);
 	ksym_prefetch(session->ksym, wanted.addrs, wanted.n);
 	free(wanted.addrs);
